@@ -1,0 +1,1 @@
+"""Changing the world: nothing is here yet that can. See docs/adr/."""
