@@ -1,4 +1,4 @@
-"""Real servers for tests: started on free ports of 127.0.0.1 with their data in a temporary folder, stopped also on failure."""
+"""Real servers for tests: on free ports of 127.0.0.1, data in a temporary folder, stopped also on failure."""
 
 import contextlib
 import os
@@ -33,7 +33,9 @@ def need(binary: str, package: str) -> str:
     if path := shutil.which(binary):
         return path
     why = f"{binary} is missing: apt-get install {package}"
-    pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)  # noqa: TID251
+    if os.environ.get("CI"):  # noqa: TID251
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 @contextlib.contextmanager

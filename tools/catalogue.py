@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +32,7 @@ class Reading:
     """What a tool read, before redaction; only `tools.looking` makes evidence of it."""
 
     query: str
-    """The exact query in the source's own language (PromQL, LogQL, a kubectl line, a command), for a reader to paste."""
+    """The exact query in the source's own language (PromQL, LogQL, a kubectl line), for a reader to paste."""
     text: str
     """The answer in lines that a person and a model can read; empty when the source holds nothing for the query."""
     data: Any = None
@@ -82,7 +82,7 @@ def catalogue() -> Mapping[str, Tool[Any]]:
             continue
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, Tool):
-                known: Tool[Any] = value
+                known = cast("Tool[Any]", value)
                 if found.setdefault(known.name, known) is not known:
                     raise ValueError(f"two tools are named {known.name!r}")
     return found

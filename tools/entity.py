@@ -9,7 +9,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entity:
-    """One thing of the world, written `kind/namespace/name` in lower case; the namespace is empty for cluster-scoped things."""
+    """One thing of the world, written `kind/namespace/name`; the namespace is empty for cluster-scoped things."""
 
     kind: str
     namespace: str

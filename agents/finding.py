@@ -1,0 +1,66 @@
+"""What a rule saw. A finding cannot be built without evidence. Pure."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from whenever import Instant
+
+from tools.entity import Entity
+from tools.evidence import Evidence
+from tools.redaction import redact
+
+CauseId = NewType("CauseId", str)
+"""An id of the published catalogue of causes."""
+FindingId = NewType("FindingId", str)
+
+
+class Role(StrEnum):
+    """What a finding can be in an explanation."""
+
+    CAUSE = "cause"
+    SYMPTOM = "symptom"
+    CONTEXT = "context"
+    """Advice; never a root cause."""
+
+
+class Severity(StrEnum):
+    """How bad it is for whoever uses the entity; decided by the rule that saw it."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong, or worth knowing, about one entity."""
+
+    cause: CauseId
+    entity: Entity
+    role: Role
+    severity: Severity
+    summary: str
+    """One sentence with the values that were seen; redacted, since it may repeat outside text."""
+    evidence: tuple[Evidence, ...]
+    direct: bool
+    """Whether the evidence shows the mechanism itself, or the rule infers it."""
+    first_seen: Instant | None = None
+    """When it began, as far as the evidence tells."""
+    last_seen: Instant | None = None
+    remedy: str = ""
+    """What to do about this very case, with names filled in; empty = the catalogue's general advice."""
+
+    def __post_init__(self) -> None:
+        if not self.evidence or any(evidence.is_gap for evidence in self.evidence):
+            raise ValueError(
+                f"finding {self.cause!r} about {self.entity} does not rest on evidence that says something"
+            )
+        object.__setattr__(self, "summary", redact(self.summary))
+        object.__setattr__(self, "remedy", redact(self.remedy))
+
+    @property
+    def id(self) -> FindingId:
+        """The same cause seen at the same entity is the same finding, whoever saw it."""
+        return FindingId("fi_" + hashlib.sha256(f"{self.cause}\x00{self.entity}".encode()).hexdigest()[:10])

@@ -1,0 +1,93 @@
+"""What one specialist brings back; the only thing that crosses from a specialist to the conclusion. Pure."""
+
+from dataclasses import dataclass
+
+from whenever import Instant
+
+from agents.finding import CauseId, Finding
+from tools.entity import Entity
+from tools.evidence import Evidence, EvidenceId
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One relation of the topology: trouble of `upstream` can show at `downstream`."""
+
+    upstream: Entity
+    """What is depended on: the callee, the owned pod, the node that is run on, the selected pod, the mounted claim."""
+    downstream: Entity
+    """What depends: the caller, the owner, the pod on that node, the Service, the pod that mounts."""
+    relation: str
+    """`calls`, `owns`, `runs-on`, `selects`, `mounts`, `routes-to`, `scales`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One line of a timeline."""
+
+    at: Instant
+    entity: Entity
+    what: str
+    """Redacted."""
+    evidence: EvidenceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A quote that code finds again in the stored evidence."""
+
+    evidence: EvidenceId
+    quote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What the model says, after its citations were checked by code."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    cause: CauseId | None = None
+    """A cause of the catalogue, when the claim proposes one."""
+    entity: Entity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a piece of work cost."""
+
+    seconds: float = 0.0
+    tool_calls: int = 0
+    model_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Sums of both; seconds too, so add only what ran one after the other."""
+        return Usage(
+            seconds=self.seconds + other.seconds,
+            tool_calls=self.tool_calls + other.tool_calls,
+            model_calls=self.model_calls + other.model_calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            usd=self.usd + other.usd,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One specialist's work on one case."""
+
+    specialist: str
+    findings: tuple[Finding, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    """Every look, gaps included; findings cite these or narrower parts of them."""
+    edges: frozenset[Edge] = frozenset()
+    moments: tuple[Moment, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    """The model's verified claims; empty without a model."""
+    usage: Usage = Usage()
+    failure: str = ""
+    """Why the specialist could not finish, for people; empty when it did."""
+    model_failure: str = ""
+    """Why the model's part is missing, where a model was asked; the rules' part stands all the same."""

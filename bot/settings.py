@@ -1,0 +1,230 @@
+"""Every setting of Locum, in one frozen object; no other module reads the environment.
+
+Environment (`LOCUM_…`) over secret files (one file a setting, in `LOCUM_SECRETS_DIR`) over `locum.yaml`. Unknown keys
+are refused. What is unset has an embedded default where one can serve.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChannelRule(_Group):
+    """Alerts whose labels are all equal to `labels` go to `channel`; the first rule that fits wins."""
+
+    labels: dict[str, str]
+    channel: str
+
+
+class Slack(_Group):
+    """How Locum is in Slack."""
+
+    bot_token: SecretStr | None = None
+    """`xoxb-…`; unset = no Slack."""
+    app_token: SecretStr | None = None
+    """`xapp-…` with `connections:write`; needed for Socket Mode."""
+    signing_secret: SecretStr | None = None
+    """Needed for HTTP mode."""
+    mode: Literal["socket", "http"] = "socket"
+    api_url: str = "https://slack.com/api/"
+    """Only the local workspace has another."""
+    channel: str = "#alerts"
+    """Where incidents go that no rule of `channels` sends elsewhere."""
+    channels: tuple[ChannelRule, ...] = ()
+
+
+class AlertSource(_Group):
+    """Who may send alerts. A source without any credential is off: its address answers 404."""
+
+    tokens: tuple[SecretStr, ...] = ()
+    """Bearer tokens; two during rotation."""
+    username: str = ""
+    passwords: tuple[SecretStr, ...] = ()
+    """For basic auth, with `username`; two during rotation."""
+
+
+class Alerts(_Group):
+    """The intake of alerts."""
+
+    alertmanager: AlertSource = AlertSource()
+    generic: AlertSource = AlertSource()
+    max_body_bytes: int = Field(default=1_048_576, gt=0)
+    storm_incidents: int = Field(default=10, ge=1)
+    """New incidents a minute and channel; what comes on top of it goes to one digest."""
+    quiet_minutes: float = Field(default=60, gt=0)
+    """An incident closes this long after its last news."""
+
+
+class ApiToken(_Group):
+    """A program that may use the HTTP surface."""
+
+    principal: str
+    token: SecretStr
+    scopes: frozenset[Literal["diagnose", "status", "metrics"]]
+
+
+class Http(_Group):
+    """The HTTP surface."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    tokens: tuple[ApiToken, ...] = ()
+
+
+class Kubernetes(_Group):
+    """The cluster to look at, read-only."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    in_cluster: bool = False
+    """Use the ServiceAccount of the pod that Locum runs in."""
+
+
+class Prometheus(_Group):
+    """Metrics and firing alerts."""
+
+    url: str | None = None
+    token: SecretStr | None = None
+    ca_file: Path | None = None
+
+
+class Loki(_Group):
+    """Logs."""
+
+    url: str | None = None
+    tenant: str | None = None
+    token: SecretStr | None = None
+    ca_file: Path | None = None
+
+
+class MongoDBDeployment(_Group):
+    """One MongoDB deployment; the user needs no more than the role clusterMonitor."""
+
+    name: str
+    uri: SecretStr
+
+
+class Network(_Group):
+    """Probes from where Locum runs."""
+
+    targets: tuple[str, ...] = ()
+    """Probed in every investigation: `tcp://host:port`, `tls://host:port`, `https://…`, `dns://name`."""
+    allow: tuple[str, ...] = (".svc", ".cluster.local")
+    """Host name suffixes and CIDRs that may be probed on request, beside the targets."""
+
+
+class Model(_Group):
+    """The language model. Without a key, rules alone answer."""
+
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+    names: tuple[str, ...] = ("claude-sonnet-4-5", "claude-haiku-4-5")
+    """Tried in order: the next one takes over when one is down or overloaded."""
+    timeout_s: float = Field(default=60, gt=0)
+    max_usd: float = Field(default=1.0, gt=0)
+    """For one session."""
+    max_tokens: int = Field(default=200_000, gt=0)
+    """Input and output together, for one session."""
+    max_calls: int = Field(default=12, gt=0)
+    max_seconds: float = Field(default=180, gt=0)
+
+
+class Redis(_Group):
+    """The fast store; unset = an embedded Valkey."""
+
+    url: SecretStr | None = None
+
+
+class Temporal(_Group):
+    """The workflow service; unset = an embedded dev server."""
+
+    address: str | None = None
+    namespace: str = "locum"
+    tls: bool = False
+
+
+class Telemetry(_Group):
+    """What Locum tells about itself."""
+
+    log_format: Literal["json", "text"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    otlp_endpoint: str | None = None
+    """Traces go there over OTLP/HTTP; unset = none are made."""
+
+
+def _folder(value: object) -> object:
+    return Path(value).expanduser() if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LOCUM_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Annotated[Path, BeforeValidator(_folder)] = Path(".locum")
+    """Data of the embedded servers."""
+    specialists_dir: Path | None = None
+    """A folder of specialists instead of the shipped ones."""
+    snapshot: Path | None = None
+    """Investigate this snapshot instead of live systems."""
+    slack: Slack = Slack()
+    alerts: Alerts = Alerts()
+    http: Http = Http()
+    kubernetes: Kubernetes = Kubernetes()
+    prometheus: Prometheus = Prometheus()
+    loki: Loki = Loki()
+    mongodb: tuple[MongoDBDeployment, ...] = ()
+    network: Network = Network()
+    model: Model = Model()
+    redis: Redis = Redis()
+    temporal: Temporal = Temporal()
+    telemetry: Telemetry = Telemetry()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Explicit values, then the environment, `.env`, secret files, `locum.yaml`."""
+        yaml_file = Path(os.environ.get("LOCUM_CONFIG", "locum.yaml"))  # noqa: TID251
+        return (
+            init_settings,
+            env_settings,
+            dotenv_settings,
+            file_secret_settings,
+            YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file),
+        )
+
+
+@cache
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        pydantic.ValidationError: when a value cannot be used or a key is unknown.
+    """
+    secrets_dir = os.environ.get("LOCUM_SECRETS_DIR")  # noqa: TID251
+    return Settings(_env_file=".env", _secrets_dir=secrets_dir)  # pyright: ignore[reportCallIssue]

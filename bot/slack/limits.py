@@ -1,0 +1,515 @@
+"""What Slack refuses in blocks, messages and views, said before Slack says it.
+
+Pure: no Slack, no clock. The bot asks here before each send and the local workspace asks here before it accepts, so the
+numbers below are the one place where a limit of the platform stands.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, cast
+
+MAX_BLOCKS_MESSAGE = 50
+MAX_BLOCKS_VIEW = 100
+MAX_MESSAGE_TEXT = 40_000
+"""`text` of a message without blocks. Slack cuts it there without a word."""
+MAX_UPDATE_TEXT = 4_000
+"""`text` beside blocks, and `text` of every update."""
+MAX_MESSAGE_CHARACTERS = 10_000
+"""All text in the blocks of one message. Ours: Slack's own limit is not documented and was seen from 11,341 on."""
+MAX_MARKDOWN = 12_000
+MAX_VIEW_BYTES = 250_000
+MAX_CHARTS = 2
+MAX_ID = 255
+MAX_TABLE_COLUMNS = 20
+
+PLAIN = ("plain_text",)
+ANY_TEXT = ("plain_text", "mrkdwn")
+TASK_STATES = ("pending", "in_progress", "complete", "error")
+CELLS = ("raw_text", "raw_number", "rich_text")
+
+
+class Surface(StrEnum):
+    """Where blocks are shown; some types are allowed in one place only."""
+
+    MESSAGE = "message"
+    MODAL = "modal"
+    HOME = "home"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    """A text object in a block or an element."""
+
+    most: int
+    kinds: tuple[str, ...] = ANY_TEXT
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _String:
+    """A bare string in a block or an element."""
+
+    most: int
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Items:
+    """A list in a block or an element, by its number of items."""
+
+    most: int
+    least: int = 1
+    is_required: bool = False
+
+
+_Rule = _Text | _String | _Items
+
+_BLOCKS: dict[str, dict[str, _Rule]] = {
+    "section": {"text": _Text(most=3_000), "fields": _Items(most=10)},
+    "header": {"text": _Text(most=150, kinds=PLAIN, is_required=True)},
+    "divider": {},
+    "context": {"elements": _Items(most=10, is_required=True)},
+    "actions": {"elements": _Items(most=25, is_required=True)},
+    "context_actions": {"elements": _Items(most=5, is_required=True)},
+    "image": {
+        "image_url": _String(most=3_000),
+        "alt_text": _String(most=2_000, is_required=True),
+        "title": _Text(most=2_000, kinds=PLAIN),
+    },
+    "input": {
+        "label": _Text(most=2_000, kinds=PLAIN, is_required=True),
+        "hint": _Text(most=2_000, kinds=PLAIN),
+    },
+    "markdown": {"text": _String(most=MAX_MARKDOWN, is_required=True)},
+    "rich_text": {"elements": _Items(most=1_000, is_required=True)},
+    "alert": {"text": _Text(most=3_000, is_required=True)},
+    "container": {
+        "title": _Text(most=150, kinds=PLAIN),
+        "subtitle": _Text(most=150),
+        "child_blocks": _Items(most=10, is_required=True),
+    },
+    "plan": {"title": _String(most=3_000, is_required=True), "tasks": _Items(most=MAX_BLOCKS_MESSAGE, least=0)},
+    "task_card": {"task_id": _String(most=MAX_ID, is_required=True), "title": _String(most=3_000, is_required=True)},
+    "table": {"rows": _Items(most=100, is_required=True), "column_settings": _Items(most=MAX_TABLE_COLUMNS, least=0)},
+    "data_table": {
+        "rows": _Items(most=101, least=2, is_required=True),
+        "caption": _String(most=3_000, is_required=True),
+    },
+    "data_visualization": {"title": _String(most=50, is_required=True)},
+}
+
+_SURFACES: dict[str, tuple[Surface, ...]] = {
+    "alert": (Surface.MODAL,),
+    "container": (Surface.MESSAGE,),
+    "context_actions": (Surface.MESSAGE,),
+    "markdown": (Surface.MESSAGE,),
+    "plan": (Surface.MESSAGE,),
+    "task_card": (Surface.MESSAGE,),
+    "table": (Surface.MESSAGE, Surface.HOME),
+    "data_table": (Surface.MESSAGE, Surface.HOME),
+    "data_visualization": (Surface.MESSAGE, Surface.HOME),
+}
+
+_CONTAINED = ("actions", "context", "divider", "header", "image", "input", "rich_text", "section", "table")
+_RICH_TEXT = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")
+
+_CHOICES = {"options": _Items(most=10, is_required=True)}
+_MENU: dict[str, _Rule] = {
+    "placeholder": _Text(most=150, kinds=PLAIN),
+    "options": _Items(most=100),
+    "option_groups": _Items(most=100),
+}
+_TYPED: dict[str, _Rule] = {"placeholder": _Text(most=150, kinds=PLAIN)}
+
+_ELEMENTS: dict[str, dict[str, _Rule]] = {
+    "button": {
+        "text": _Text(most=75, kinds=PLAIN, is_required=True),
+        "value": _String(most=2_000),
+        "url": _String(most=3_000),
+        "accessibility_label": _String(most=75),
+    },
+    "icon_button": {
+        "icon": _String(most=75, is_required=True),
+        "text": _Text(most=75, kinds=PLAIN, is_required=True),
+        "value": _String(most=2_000),
+    },
+    "feedback_buttons": {},
+    "overflow": {"options": _Items(most=5, is_required=True)},
+    "radio_buttons": {**_CHOICES},
+    "checkboxes": {**_CHOICES},
+    "image": {"alt_text": _String(most=2_000, is_required=True), "image_url": _String(most=3_000)},
+    "plain_text_input": {**_TYPED, "initial_value": _String(most=3_000)},
+    **dict.fromkeys(("static_select", "multi_static_select", "external_select", "multi_external_select"), _MENU),
+    **dict.fromkeys(("users_select", "conversations_select", "channels_select"), _TYPED),
+    **dict.fromkeys(("multi_users_select", "multi_conversations_select", "multi_channels_select"), _TYPED),
+    **dict.fromkeys(("datepicker", "timepicker", "datetimepicker", "number_input"), _TYPED),
+    **dict.fromkeys(("email_text_input", "url_text_input", "rich_text_input", "file_input"), _TYPED),
+}
+
+_ACTIONS = tuple(kind for kind in _ELEMENTS if kind not in {"image", "feedback_buttons", "icon_button"})
+_OPTION: dict[str, _Rule] = {
+    "text": _Text(most=75, is_required=True),
+    "value": _String(most=150),
+    "description": _Text(most=75),
+}
+_CONFIRM: dict[str, _Rule] = {
+    "title": _Text(most=100, kinds=PLAIN, is_required=True),
+    "text": _Text(most=300, is_required=True),
+    "confirm": _Text(most=30, kinds=PLAIN),
+    "deny": _Text(most=30, kinds=PLAIN),
+}
+
+
+def validate_blocks(blocks: Sequence[Mapping[str, Any]], surface: Surface) -> list[str]:
+    """What Slack would refuse in `blocks` on this surface, each problem with its path; empty when nothing."""
+    report = _Report(surface=surface)
+    most = MAX_BLOCKS_MESSAGE if surface is Surface.MESSAGE else MAX_BLOCKS_VIEW
+    if len(blocks) > most:
+        report.add("blocks", f"{len(blocks)} blocks, at most {most}")
+    for number, block in enumerate(blocks):
+        _check_block(report, f"blocks[{number}]", _object(block))
+    _check_totals(report)
+    return report.problems
+
+
+def validate_message(payload: Mapping[str, Any], *, is_update: bool = False) -> list[str]:
+    """What Slack would refuse, or show badly, in the arguments of a message."""
+    problems: list[str] = []
+    text = str(payload.get("text") or "")
+    blocks = _list(payload.get("blocks"))
+    if blocks and not text.strip():
+        problems.append("text: missing beside blocks, so notifications and screen readers have nothing to say")
+    if not blocks and not text.strip() and not payload.get("attachments") and not payload.get("markdown_text"):
+        problems.append("text: a message needs text or blocks")
+    most = MAX_UPDATE_TEXT if blocks or is_update else MAX_MESSAGE_TEXT
+    _limit(problems, "text", len(text), most)
+    _limit(problems, "markdown_text", len(str(payload.get("markdown_text") or "")), MAX_MARKDOWN)
+    if payload.get("markdown_text") and (text or blocks):
+        problems.append("markdown_text: cannot be sent together with text or blocks")
+    return problems + validate_blocks(blocks, Surface.MESSAGE)
+
+
+def validate_view(view: Mapping[str, Any]) -> list[str]:
+    """What Slack would refuse in a modal or an App Home."""
+    kind = view.get("type")
+    if kind not in {"modal", "home"}:
+        return [f"type: {kind!r} is no view, expected 'modal' or 'home'"]
+    surface = Surface.MODAL if kind == "modal" else Surface.HOME
+    report = _Report(surface=surface)
+    blocks = _list(view.get("blocks"))
+    if not isinstance(view.get("blocks"), list):
+        report.add("blocks", "missing")
+    if surface is Surface.MODAL:
+        _check_fields(report, "", view, {"title": _Text(most=24, kinds=PLAIN, is_required=True)})
+        _check_fields(report, "", view, {name: _Text(most=24, kinds=PLAIN) for name in ("submit", "close")})
+        if not view.get("submit") and any(_object(block).get("type") == "input" for block in blocks):
+            report.add("submit", "missing, and the view has inputs")
+    _check_fields(report, "", view, {"private_metadata": _String(most=3_000), "callback_id": _String(most=MAX_ID)})
+    size = len(json.dumps(view, ensure_ascii=False).encode())
+    if size > MAX_VIEW_BYTES:
+        report.add("view", f"{size} bytes, at most {MAX_VIEW_BYTES}")
+    return report.problems + validate_blocks(blocks, surface)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Report:
+    """The problems found so far, and what counts over all blocks together."""
+
+    surface: Surface
+    problems: list[str] = field(default_factory=list[str])
+    ids: set[str] = field(default_factory=set[str])
+    characters: int = 0
+    markdown: int = 0
+    charts: int = 0
+
+    def add(self, path: str, problem: str) -> None:
+        self.problems.append(f"{path.strip('.')}: {problem}")
+
+    def count(self, text: str) -> None:
+        self.characters += len(text)
+
+    def unique(self, path: str, name: str, scope: str) -> None:
+        """Whether an id is short enough and not taken; `scope` is what it must be unique in."""
+        if len(name) > MAX_ID:
+            self.add(path, f"{len(name)} characters, at most {MAX_ID}")
+        if (key := f"{scope}\n{name}") in self.ids:
+            self.add(path, f"{name!r} is not unique")
+        self.ids.add(key)
+
+
+def _check_totals(report: _Report) -> None:
+    if report.surface is Surface.MESSAGE and report.characters > MAX_MESSAGE_CHARACTERS:
+        report.add("blocks", f"{report.characters} characters of text in all, at most {MAX_MESSAGE_CHARACTERS}")
+    if report.markdown > MAX_MARKDOWN:
+        report.add("blocks", f"{report.markdown} characters of markdown in all, at most {MAX_MARKDOWN}")
+    if report.charts > MAX_CHARTS:
+        report.add("blocks", f"{report.charts} charts, at most {MAX_CHARTS}")
+
+
+def _check_block(report: _Report, path: str, block: Mapping[str, Any], *, parent: str = "") -> None:
+    kind = block.get("type")
+    rules = _BLOCKS.get(str(kind))
+    if rules is None:
+        report.add(path, f"unknown type {kind!r}")
+        return
+    surfaces = _SURFACES.get(str(kind), tuple(Surface))
+    if report.surface not in surfaces:
+        report.add(path, f"{kind} is not allowed in a {report.surface}")
+    if block_id := block.get("block_id"):
+        report.unique(f"{path}.block_id", str(block_id), "block_id")
+    _check_fields(report, path, block, rules)
+    if checker := _CHECKERS.get(str(kind)):
+        checker(report, path, block)
+    if kind == "task_card" and block.get("status") == "pending" and parent != "plan":
+        report.add(f"{path}.status", "'pending' is allowed inside a plan only")
+
+
+def _check_section(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    if not block.get("text") and not block.get("fields"):
+        report.add(path, "needs text or fields")
+    for number, text in enumerate(_list(block.get("fields"))):
+        _check_text(report, f"{path}.fields[{number}]", text, _Text(most=2_000))
+    if accessory := block.get("accessory"):
+        allowed = ("image", *(kind for kind in _ACTIONS if "input" not in kind))
+        _check_element(report, f"{path}.accessory", _object(accessory), allowed, _scope(path, block))
+
+
+def _check_context(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    for number, raw in enumerate(_list(block.get("elements"))):
+        element, where = _object(raw), f"{path}.elements[{number}]"
+        if element.get("type") == "image":
+            _check_element(report, where, element, ("image",), path)
+        else:
+            _check_text(report, where, element, _Text(most=3_000))
+
+
+def _check_actions(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    allowed = ("feedback_buttons", "icon_button") if block.get("type") == "context_actions" else _ACTIONS
+    for number, element in enumerate(_list(block.get("elements"))):
+        _check_element(report, f"{path}.elements[{number}]", _object(element), allowed, _scope(path, block))
+
+
+def _check_input(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    allowed = tuple(kind for kind in _ACTIONS if kind not in {"button", "overflow"})
+    _check_element(report, f"{path}.element", _object(block.get("element")), allowed, _scope(path, block))
+
+
+def _check_image(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    if bool(block.get("image_url")) == bool(block.get("slack_file")):
+        report.add(path, "needs image_url or slack_file, and not both")
+
+
+def _check_markdown(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    report.markdown += len(str(block.get("text") or ""))
+
+
+def _check_rich_text(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    for number, raw in enumerate(_list(block.get("elements"))):
+        element = _object(raw)
+        if element.get("type") not in _RICH_TEXT:
+            report.add(f"{path}.elements[{number}]", f"unknown type {element.get('type')!r}")
+        _count_rich_text(report, element)
+
+
+def _count_rich_text(report: _Report, element: Mapping[str, Any]) -> None:
+    report.count(str(element.get("text") or element.get("url") or ""))
+    for inner in _list(element.get("elements")):
+        _count_rich_text(report, _object(inner))
+
+
+def _check_container(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    if not block.get("title") and not block.get("rich_text_title"):
+        report.add(path, "needs title or rich_text_title")
+    for number, raw in enumerate(_list(block.get("child_blocks"))):
+        child, where = _object(raw), f"{path}.child_blocks[{number}]"
+        if child.get("type") in _BLOCKS and child.get("type") not in _CONTAINED:
+            report.add(where, f"{child.get('type')} is not allowed in a container")
+        _check_block(report, where, child, parent="container")
+
+
+def _check_plan(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    for number, raw in enumerate(_list(block.get("tasks"))):
+        task, where = _object(raw), f"{path}.tasks[{number}]"
+        if task.get("type", "task_card") != "task_card":
+            report.add(where, f"{task.get('type')!r} is no task_card")
+            continue
+        _check_block(report, where, {"type": "task_card", **task}, parent="plan")
+
+
+def _check_task(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    if block.get("status") not in TASK_STATES:
+        report.add(f"{path}.status", f"{block.get('status')!r} is none of {', '.join(TASK_STATES)}")
+    for name in ("details", "output"):
+        if (value := block.get(name)) is None:
+            continue
+        if _object(value).get("type") != "rich_text":
+            report.add(f"{path}.{name}", "must be one rich_text")
+        else:
+            _check_block(report, f"{path}.{name}", _object(value))
+    for number, source in enumerate(_list(block.get("sources"))):
+        _check_fields(
+            report, f"{path}.sources[{number}]", _object(source), {"url": _String(most=3_000, is_required=True)}
+        )
+
+
+def _check_table(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    for number, raw in enumerate(_list(block.get("rows"))):
+        row, where = _list(raw), f"{path}.rows[{number}]"
+        if not 1 <= len(row) <= MAX_TABLE_COLUMNS:
+            report.add(where, f"{len(row)} cells, from 1 to {MAX_TABLE_COLUMNS}")
+        for column, cell in enumerate(row):
+            _check_cell(report, f"{where}[{column}]", _object(cell))
+            if block.get("type") == "data_table" and number == 0 and _object(cell).get("type") != "raw_text":
+                report.add(f"{where}[{column}]", "a header cell is plain: raw_text")
+
+
+def _check_cell(report: _Report, path: str, cell: Mapping[str, Any]) -> None:
+    if cell.get("type") not in CELLS:
+        report.add(path, f"unknown cell type {cell.get('type')!r}")
+    elif cell.get("type") == "rich_text":
+        _check_block(report, path, cell)
+    else:
+        report.count(str(cell.get("text") or ""))
+
+
+def _check_chart(report: _Report, path: str, block: Mapping[str, Any]) -> None:
+    report.charts += 1
+    chart = _object(block.get("chart"))
+    if chart.get("type") not in {"line", "bar", "area", "pie"}:
+        report.add(f"{path}.chart.type", f"{chart.get('type')!r} is no chart")
+        return
+    if chart.get("type") == "pie":
+        _check_points(report, f"{path}.chart.segments", _list(chart.get("segments")))
+        return
+    series = _list(chart.get("series"))
+    if not 1 <= len(series) <= 6:
+        report.add(f"{path}.chart.series", f"{len(series)} series, from 1 to 6")
+    names = [str(_object(one).get("name") or "") for one in series]
+    if len(set(names)) != len(names):
+        report.add(f"{path}.chart.series", "names are not unique")
+    categories = [str(one) for one in _list(_object(chart.get("axis_config")).get("categories"))]
+    for number, one in enumerate(series):
+        where, points = f"{path}.chart.series[{number}]", _list(_object(one).get("data"))
+        _check_fields(report, where, _object(one), {"name": _String(most=20, is_required=True)})
+        _check_points(report, f"{where}.data", points)
+        if [str(_object(point).get("label")) for point in points] != categories:
+            report.add(f"{where}.data", "labels differ from axis_config.categories")
+
+
+def _check_points(report: _Report, path: str, points: list[Any]) -> None:
+    if not 1 <= len(points) <= 20:
+        report.add(path, f"{len(points)} points, from 1 to 20")
+    for number, raw in enumerate(points):
+        point, where = _object(raw), f"{path}[{number}]"
+        _check_fields(report, where, point, {"label": _String(most=20, is_required=True)})
+        value = point.get("value")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            report.add(f"{where}.value", f"{value!r} is no number")
+
+
+_CHECKERS: dict[str, Callable[[_Report, str, Mapping[str, Any]], None]] = {
+    "section": _check_section,
+    "context": _check_context,
+    "actions": _check_actions,
+    "context_actions": _check_actions,
+    "input": _check_input,
+    "image": _check_image,
+    "markdown": _check_markdown,
+    "rich_text": _check_rich_text,
+    "container": _check_container,
+    "plan": _check_plan,
+    "task_card": _check_task,
+    "table": _check_table,
+    "data_table": _check_table,
+    "data_visualization": _check_chart,
+}
+
+
+def _check_element(
+    report: _Report, path: str, element: Mapping[str, Any], allowed: tuple[str, ...], scope: str
+) -> None:
+    kind = str(element.get("type"))
+    if kind not in allowed:
+        report.add(
+            path, f"unknown type {element.get('type')!r}" if kind not in _ELEMENTS else f"{kind} is not allowed here"
+        )
+        return
+    _check_fields(report, path, element, _ELEMENTS[kind])
+    if action_id := element.get("action_id"):
+        report.unique(f"{path}.action_id", str(action_id), scope)
+    if confirm := element.get("confirm"):
+        _check_fields(report, f"{path}.confirm", _object(confirm), _CONFIRM)
+    if kind == "feedback_buttons":
+        for name in ("positive_button", "negative_button"):
+            rules: dict[str, _Rule] = {
+                "text": _Text(most=75, kinds=PLAIN, is_required=True),
+                "value": _String(most=2_000, is_required=True),
+            }
+            _check_fields(report, f"{path}.{name}", _object(element.get(name)), rules)
+    if kind.endswith("static_select") and bool(element.get("options")) == bool(element.get("option_groups")):
+        report.add(path, "needs options or option_groups, and not both")
+    _check_options(report, path, element)
+
+
+def _check_options(report: _Report, path: str, element: Mapping[str, Any]) -> None:
+    for number, option in enumerate(_list(element.get("options"))):
+        _check_fields(report, f"{path}.options[{number}]", _object(option), _OPTION)
+    for number, raw in enumerate(_list(element.get("option_groups"))):
+        group, where = _object(raw), f"{path}.option_groups[{number}]"
+        _check_fields(report, where, group, {"label": _Text(most=75, kinds=PLAIN), "options": _Items(most=100)})
+        _check_options(report, where, {"options": group.get("options")})
+
+
+def _check_fields(report: _Report, path: str, owner: Mapping[str, Any], rules: Mapping[str, _Rule]) -> None:
+    for name, rule in rules.items():
+        value, where = owner.get(name), f"{path}.{name}"
+        if value is None:
+            if rule.is_required:
+                report.add(where, "missing")
+        elif isinstance(rule, _Text):
+            _check_text(report, where, value, rule)
+        elif isinstance(rule, _String):
+            _check_string(report, where, value, rule)
+        elif not isinstance(value, list) or not rule.least <= len(_list(value)) <= rule.most:
+            report.add(where, f"{len(_list(value))} items, from {rule.least} to {rule.most}")
+
+
+def _check_text(report: _Report, path: str, value: Any, rule: _Text) -> None:
+    text = _object(value)
+    if text.get("type") not in rule.kinds:
+        report.add(f"{path}.type", f"{text.get('type')!r}, expected {' or '.join(rule.kinds)}")
+    words = text.get("text")
+    if not isinstance(words, str) or not words:
+        report.add(path, "text is missing or empty")
+        return
+    _limit(report.problems, path.strip("."), len(words), rule.most)
+    report.count(words)
+
+
+def _check_string(report: _Report, path: str, value: Any, rule: _String) -> None:
+    if not isinstance(value, str) or (rule.is_required and not value):
+        report.add(path, "missing or no string")
+        return
+    _limit(report.problems, path.strip("."), len(value), rule.most)
+    if path.endswith((".text", ".title", ".caption", ".label", ".name")):
+        report.count(value)
+
+
+def _scope(path: str, block: Mapping[str, Any]) -> str:
+    # The state of a view is keyed by block and then action; everywhere else the action_id alone names the click.
+    return f"action_id {path}" if block.get("type") == "input" else "action_id"
+
+
+def _limit(problems: list[str], path: str, length: int, most: int) -> None:
+    if length > most:
+        problems.append(f"{path}: {length} characters, at most {most}")
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list | tuple) else []
