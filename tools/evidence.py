@@ -81,10 +81,8 @@ class Evidence:
     @classmethod
     def gap(cls, tool: str, query: str, outcome: Outcome, why: str) -> Self:
         """Evidence of a source that could not be read; `why` says the reason and what to do."""
-        query = redact(query)
-        return cls(
-            id=_id(tool, query, None, outcome, why), tool=tool, query=query, outcome=outcome, why=bounded(redact(why))
-        )
+        query, reason = redact(query), bounded(redact(why))
+        return cls(id=_id(tool, query, None, outcome, reason), tool=tool, query=query, outcome=outcome, why=reason)
 
     def narrowed(self, query: str, text: str) -> "Evidence":
         """The part of this result that one claim rests on, with the narrower query that reads just that part."""

@@ -1,11 +1,11 @@
 """Takes secrets and invisible characters out of what a tool read. Pure; sinks accept only its result type.
 
-Patterns of tokens come from detect-secrets; shapes that those miss (connection strings, headers, key blocks) stand here.
+Patterns of tokens come from detect-secrets; what those miss (connection strings, headers, key blocks) stands here.
 """
 
 import re
 from functools import cache
-from typing import NewType
+from typing import Any, NewType, cast
 
 Redacted = NewType("Redacted", str)
 """Text that went through `redact`."""
@@ -20,7 +20,7 @@ _SHAPES = (
     ("url-password", re.compile(r"(?<=://)[^\s/@:'\"]*:[^\s/@'\"]+(?=@)")),
     (
         "authorization",
-        re.compile(r"(?i)(?<=authorization: )(?:bearer |basic |token )?[^\s'\"]+|(?<=bearer )[\w.~+/=-]{8,}"),
+        re.compile(r"(?i)(?<=authorization: )(?:bearer |basic )?[^\s'\"]+|(?<=bearer )[\w.~+/=-]{8,}"),
     ),
     (
         "assignment",
@@ -58,10 +58,17 @@ def _tokens() -> tuple[tuple[str, re.Pattern[str]], ...]:
     from detect_secrets.plugins.slack import SlackDetector
     from detect_secrets.plugins.stripe import StripeDetector
 
-    detectors = (
-        AWSKeyDetector, GitHubTokenDetector, GitLabTokenDetector, OpenAIDetector, SendGridDetector, SlackDetector,
+    detectors: tuple[Any, ...] = (
+        AWSKeyDetector,
+        GitHubTokenDetector,
+        GitLabTokenDetector,
+        OpenAIDetector,
+        SendGridDetector,
+        SlackDetector,
         StripeDetector,
-    )  # fmt: skip
+    )
     return tuple(
-        (detector.secret_type.lower().replace(" ", "-"), shape) for detector in detectors for shape in detector.denylist
+        (str(detector.secret_type).lower().replace(" ", "-"), shape)
+        for detector in detectors
+        for shape in cast("list[re.Pattern[str]]", detector.denylist)
     )

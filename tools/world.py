@@ -38,7 +38,9 @@ class Metrics(Protocol):
     """Time series: Prometheus, or the recorded signals."""
 
     async def signals(self, names: Sequence[str], namespace: str | None, window: Window) -> Sequence[Mapping[str, Any]]:
-        """Series of catalogued signals: `{"entity": "pod/shop/cart-1", "signal": "cpu_cores", "points": [[unix_s, value], …]}`.
+        """Series of catalogued signals.
+
+        Each is `{"entity": "pod/shop/cart-1", "signal": "cpu_cores", "points": [[unix_s, value], …]}`.
 
         `names` empty = every signal that there is.
         """
@@ -57,7 +59,7 @@ class Alerts(Protocol):
     """The alerts that fire now, or that the snapshot recorded."""
 
     async def active(self) -> Sequence[Mapping[str, Any]]:
-        """Alerts in the shape of an Alertmanager webhook's `alerts[]`: status, labels, annotations, startsAt, endsAt."""
+        """Alerts as in an Alertmanager webhook's `alerts[]`: status, labels, annotations, startsAt, endsAt."""
         ...
 
 
@@ -85,7 +87,7 @@ class MongoDB(Protocol):
     """How people call it; the entity is `mongodb//<name>`."""
 
     async def command(self, command: str) -> Mapping[str, Any]:
-        """The reply to one of `serverStatus`, `replSetGetStatus`, `currentOp`, `oplog`, `profile`, `connPoolStats`, as plain JSON."""
+        """The reply to one of `serverStatus`, `replSetGetStatus`, `currentOp`, `oplog`, `profile`, `connPoolStats`."""
         ...
 
 
@@ -93,14 +95,14 @@ class Network(Protocol):
     """Probes from where Locum runs, or the recorded ones."""
 
     async def probe(self, kind: str, target: str) -> Mapping[str, Any]:
-        """One probe of kind tcp, http, dns or tls, in the shape of snapshot.md: `{"probe", "entity", "target", "ok", "detail", "latency_ms", "at"}`.
+        """One probe of kind tcp, http, dns or tls: `{"probe", "entity", "target", "ok", "detail", "latency_ms", "at"}`.
 
         TLS adds `{"not_after", "not_before", "subject", "issuer", "names", "trusted"}`.
         """
         ...
 
     async def recorded(self) -> Sequence[Mapping[str, Any]]:
-        """Probes that were taken earlier: those of the snapshot; live, those that settings ask to be taken each time."""
+        """Probes taken earlier: those of the snapshot; live, those that settings ask to be taken each time."""
         ...
 
 
