@@ -5,11 +5,14 @@ are refused. What is unset has an embedded default where one can serve.
 """
 
 import os
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,7 +22,7 @@ from pydantic_settings import (
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ChannelRule(_Group):
@@ -39,11 +42,13 @@ class Slack(_Group):
     signing_secret: SecretStr | None = None
     """Needed for HTTP mode."""
     mode: Literal["socket", "http"] = "socket"
+    """`http` needs the signing secret and request URLs that end in `/slack/events`."""
     api_url: str = "https://slack.com/api/"
     """Only the local workspace has another."""
     channel: str = "#alerts"
     """Where incidents go that no rule of `channels` sends elsewhere."""
     channels: tuple[ChannelRule, ...] = ()
+    """`[{"labels": {"team": "shop"}, "channel": "#shop-alerts"}]`; the first rule that fits wins."""
 
 
 class AlertSource(_Group):
@@ -52,6 +57,7 @@ class AlertSource(_Group):
     tokens: tuple[SecretStr, ...] = ()
     """Bearer tokens; two during rotation."""
     username: str = ""
+    """For basic auth."""
     passwords: tuple[SecretStr, ...] = ()
     """For basic auth, with `username`; two during rotation."""
 
@@ -62,6 +68,7 @@ class Alerts(_Group):
     alertmanager: AlertSource = AlertSource()
     generic: AlertSource = AlertSource()
     max_body_bytes: int = Field(default=1_048_576, gt=0)
+    """A larger body is refused with 413 before it is read."""
     storm_incidents: int = Field(default=10, ge=1)
     """New incidents a minute and channel; what comes on top of it goes to one digest."""
     quiet_minutes: float = Field(default=60, gt=0)
@@ -80,15 +87,20 @@ class Http(_Group):
     """The HTTP surface."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = Field(default=8080, ge=0, le=65535)
+    """0 takes a free one."""
     tokens: tuple[ApiToken, ...] = ()
+    """`[{"principal": "ci", "token": "…", "scopes": ["diagnose", "status", "metrics"]}]`."""
 
 
 class Kubernetes(_Group):
     """The cluster to look at, read-only."""
 
     kubeconfig: Path | None = None
+    """Unset = `~/.kube/config` where it exists."""
     context: str | None = None
+    """Unset = the file's current one."""
     in_cluster: bool = False
     """Use the ServiceAccount of the pod that Locum runs in."""
 
@@ -97,17 +109,24 @@ class Prometheus(_Group):
     """Metrics and firing alerts."""
 
     url: str | None = None
+    """Where its HTTP API is, such as `http://prometheus:9090`."""
     token: SecretStr | None = None
+    """Sent as a bearer token."""
     ca_file: Path | None = None
+    """Certificates to trust beside the system's."""
 
 
 class Loki(_Group):
     """Logs."""
 
     url: str | None = None
+    """Where its HTTP API is, such as `http://loki:3100`."""
     tenant: str | None = None
+    """Sent as `X-Scope-OrgID`."""
     token: SecretStr | None = None
+    """Sent as a bearer token."""
     ca_file: Path | None = None
+    """Certificates to trust beside the system's."""
 
 
 class MongoDBDeployment(_Group):
@@ -130,39 +149,79 @@ class Model(_Group):
     """The language model. Without a key, rules alone answer."""
 
     api_key: SecretStr | None = None
+    """Unset = rules alone."""
     base_url: str | None = None
+    """Unset = the SDK's own."""
     names: tuple[str, ...] = ("claude-sonnet-4-5", "claude-haiku-4-5")
     """Tried in order: the next one takes over when one is down or overloaded."""
     timeout_s: float = Field(default=60, gt=0)
+    """Seconds for one answer of the model."""
     max_usd: float = Field(default=1.0, gt=0)
     """For one session."""
     max_tokens: int = Field(default=200_000, gt=0)
     """Input and output together, for one session."""
     max_calls: int = Field(default=12, gt=0)
+    """For one session."""
     max_seconds: float = Field(default=180, gt=0)
+    """For one session."""
 
 
 class Redis(_Group):
     """The fast store; unset = an embedded Valkey."""
 
     url: SecretStr | None = None
+    """`redis://…`, `rediss://…` or `unix://…`."""
 
 
 class Temporal(_Group):
     """The workflow service; unset = an embedded dev server."""
 
     address: str | None = None
+    """`host:port` of the frontend."""
     namespace: str = "locum"
+    """Must exist, with a retention of a day or more."""
     tls: bool = False
+    """Whether the frontend wants TLS."""
 
 
 class Telemetry(_Group):
     """What Locum tells about itself."""
 
     log_format: Literal["json", "text"] = "json"
+    """Logs go to standard error."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Payloads, prompts and tool output are never logged, at no level."""
     otlp_endpoint: str | None = None
     """Traces go there over OTLP/HTTP; unset = none are made."""
+
+
+_WELL_KNOWN = {
+    "ANTHROPIC_API_KEY": ("model", "api_key"),
+    "ANTHROPIC_BASE_URL": ("model", "base_url"),
+    "KUBECONFIG": ("kubernetes", "kubeconfig"),
+    "LOKI_URL": ("loki", "url"),
+    "PROMETHEUS_URL": ("prometheus", "url"),
+    "REDIS_URL": ("redis", "url"),
+    "SLACK_APP_TOKEN": ("slack", "app_token"),
+    "SLACK_BOT_TOKEN": ("slack", "bot_token"),
+    "SLACK_SIGNING_SECRET": ("slack", "signing_secret"),
+    "TEMPORAL_ADDRESS": ("temporal", "address"),
+    "TEMPORAL_NAMESPACE": ("temporal", "namespace"),
+}
+"""Names that other software made common; they stand behind `LOCUM_…`."""
+
+
+class _WellKnown(PydanticBaseSettingsSource):
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return self()[field_name], field_name, True
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, dict[str, str]] = {}
+        for name, (group, key) in _WELL_KNOWN.items():
+            if value := os.environ.get(name):  # noqa: TID251
+                found.setdefault(group, {})[key] = value
+        return found
 
 
 def _folder(value: object) -> object:
@@ -178,6 +237,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
+        use_attribute_docstrings=True,
     )
 
     data_dir: Annotated[Path, BeforeValidator(_folder)] = Path(".locum")
@@ -193,6 +253,7 @@ class Settings(BaseSettings):
     prometheus: Prometheus = Prometheus()
     loki: Loki = Loki()
     mongodb: tuple[MongoDBDeployment, ...] = ()
+    """`[{"name": "orders", "uri": "mongodb://…"}]`; the user needs no more than the role clusterMonitor."""
     network: Network = Network()
     model: Model = Model()
     redis: Redis = Redis()
@@ -213,6 +274,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
+            _WellKnown(settings_cls),
             dotenv_settings,
             file_secret_settings,
             YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file),
@@ -228,3 +290,35 @@ def load() -> Settings:
     """
     secrets_dir = os.environ.get("LOCUM_SECRETS_DIR")  # noqa: TID251
     return Settings(_env_file=".env", _secrets_dir=secrets_dir)  # pyright: ignore[reportCallIssue]
+
+
+def render() -> str:
+    """docs/settings.md: every setting with its environment name, default and meaning."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated by `python -m bot.settings > docs/settings.md`; a test compares them. Every setting can be an",
+        "environment variable (also in `.env`), a file of that name in the folder `LOCUM_SECRETS_DIR`, or a key of",
+        "`locum.yaml` (or of the file that `LOCUM_CONFIG` names), in this order. Lists are JSON in the environment.",
+        "",
+        f"Names that other software made common work too: {', '.join(f'`{name}`' for name in _WELL_KNOWN)}.",
+        "",
+        "| environment | default | meaning |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*lines, *_rows(Settings, "LOCUM_")]) + "\n"
+
+
+def _rows(group: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in group.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _rows(kind, f"{prefix}{name}__".upper())
+            continue
+        default = "unset" if field.default is None else f"`{field.default}`"
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        yield f"| `{prefix}{name.upper()}` | {default} | {meaning} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,22 @@
+{{- define "locum.labels" -}}
+app.kubernetes.io/name: locum
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "locum.image" -}}
+{{ required "image.repository: name the image that you built" .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "locum.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "locum.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
