@@ -195,7 +195,7 @@ class Telemetry(_Group):
     """Traces go there over OTLP/HTTP; unset = none are made."""
 
 
-_WELL_KNOWN = {
+WELL_KNOWN = {
     "ANTHROPIC_API_KEY": ("model", "api_key"),
     "ANTHROPIC_BASE_URL": ("model", "base_url"),
     "KUBECONFIG": ("kubernetes", "kubeconfig"),
@@ -218,7 +218,7 @@ class _WellKnown(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         found: dict[str, dict[str, str]] = {}
-        for name, (group, key) in _WELL_KNOWN.items():
+        for name, (group, key) in WELL_KNOWN.items():
             if value := os.environ.get(name):  # noqa: TID251
                 found.setdefault(group, {})[key] = value
         return found
@@ -301,7 +301,7 @@ def render() -> str:
         "environment variable (also in `.env`), a file of that name in the folder `LOCUM_SECRETS_DIR`, or a key of",
         "`locum.yaml` (or of the file that `LOCUM_CONFIG` names), in this order. Lists are JSON in the environment.",
         "",
-        f"Names that other software made common work too: {', '.join(f'`{name}`' for name in _WELL_KNOWN)}.",
+        f"Names that other software made common work too: {', '.join(f'`{name}`' for name in WELL_KNOWN)}.",
         "",
         "| environment | default | meaning |",
         "|---|---|---|",

@@ -1,0 +1,133 @@
+"""Builds what settings describe: the world to look at and the model to ask. The one place that knows every integration.
+
+Integrations are imported when they are wanted, so that a diagnosis from a snapshot does not pay for them.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from bot.settings import Settings
+from tools.world import Cluster, Host, Logs, MongoDB, Network, World
+
+
+class ConnectorError(ValueError):
+    """A connector cannot be set up from these settings; the message names the setting and what it should be."""
+
+
+@contextlib.asynccontextmanager
+async def open_world(settings: Settings) -> AsyncIterator[World]:
+    """The world that investigations read: the snapshot of the settings, else live systems.
+
+    Raises:
+        tools.snapshot.folder.SnapshotError: when the snapshot cannot be read at all.
+        ConnectorError: when a connector's settings cannot be used.
+    """
+    if settings.snapshot is not None:
+        from tools.snapshot.opening import open_snapshot
+
+        yield await open_snapshot(settings.snapshot)
+        return
+    async with contextlib.AsyncExitStack() as open_now:
+        world = World(
+            name="live",
+            cluster=await _kubernetes(settings, open_now),
+            logs=_loki(settings, open_now),
+            mongodb=_mongodb(settings, open_now),
+            network=_network(settings),
+            host=_host(),
+        )
+        if settings.prometheus.url:
+            from tools.prometheus.live import LivePrometheus
+
+            prometheus = LivePrometheus(
+                settings.prometheus.url,
+                headers=_bearer(settings.prometheus.token),
+                ca_file=_path(settings.prometheus.ca_file),
+            )
+            open_now.push_async_callback(prometheus.aclose)
+            world = replace(world, metrics=prometheus, alerts=prometheus)
+        yield world
+
+
+def kubeconfig(settings: Settings) -> Path | None:
+    """The kubeconfig to use: the configured one, else the user's own where it exists."""
+    if settings.kubernetes.kubeconfig is not None:
+        return settings.kubernetes.kubeconfig.expanduser()
+    own = Path("~/.kube/config").expanduser()
+    return own if own.is_file() else None
+
+
+async def _kubernetes(settings: Settings, open_now: contextlib.AsyncExitStack) -> Cluster | None:
+    file = kubeconfig(settings)
+    if file is None and not settings.kubernetes.in_cluster:
+        return None
+    from tools.kubernetes.live import LiveCluster
+
+    cluster = await LiveCluster.connect(
+        kubeconfig=file, context=settings.kubernetes.context, in_cluster=settings.kubernetes.in_cluster
+    )
+    open_now.push_async_callback(cluster.aclose)
+    return cluster
+
+
+def _loki(settings: Settings, open_now: contextlib.AsyncExitStack) -> Logs | None:
+    if not settings.loki.url:
+        return None
+    from tools.loki.live import LiveLoki
+
+    loki = LiveLoki(
+        settings.loki.url,
+        tenant=settings.loki.tenant,
+        headers=_bearer(settings.loki.token),
+        ca_file=_path(settings.loki.ca_file),
+    )
+    open_now.push_async_callback(loki.aclose)
+    return loki
+
+
+def _mongodb(settings: Settings, open_now: contextlib.AsyncExitStack) -> tuple[MongoDB, ...]:
+    if not settings.mongodb:
+        return ()
+    from tools.mongodb.live import LiveMongoDB
+
+    found: list[MongoDB] = []
+    for deployment in settings.mongodb:
+        live = LiveMongoDB(deployment.name, deployment.uri.get_secret_value())
+        open_now.push_async_callback(live.aclose)
+        found.append(live)
+    return tuple(found)
+
+
+def _network(settings: Settings) -> Network:
+    from tools.network.live import LiveNetwork, Target
+
+    targets: list[Target] = []
+    for text in settings.network.targets:
+        url = urlsplit(text)
+        probe = "http" if url.scheme == "https" else url.scheme
+        if probe not in ("tcp", "tls", "http", "dns") or not url.netloc:
+            raise ConnectorError(
+                f"network.targets: {text!r} is no target; expected tcp://host:port, tls://host:port, "
+                "http(s)://host/path or dns://name"
+            )
+        targets.append(Target(probe=probe, target=text if probe == "http" else url.netloc))
+    return LiveNetwork(targets=targets, allow=settings.network.allow)
+
+
+def _host() -> Host:
+    from tools.host.live import LiveHost
+
+    return LiveHost()
+
+
+def _bearer(token: SecretStr | None) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+
+
+def _path(file: Path | None) -> str | None:
+    return str(file.expanduser()) if file else None

@@ -1,0 +1,70 @@
+"""The worlds that cases are about: the live one, one snapshot, or a folder of recorded worlds.
+
+Among recorded worlds the alert's `cluster` label chooses; a question goes to the world whose things it names.
+"""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from agents.alert import Alert
+from agents.case import Case
+from bot.settings import Settings
+from bot.wiring import open_world
+from tools.snapshot.opening import DESCRIPTION, open_snapshot
+from tools.world import World
+
+_WORDS = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
+
+
+class Worlds:
+    """Worlds by cluster name; the empty name is the one that everything else is about."""
+
+    def __init__(self, worlds: Mapping[str, World], names: Mapping[str, frozenset[str]]) -> None:
+        self._worlds = worlds
+        self._names = names
+
+    def of(self, case: Case) -> World:
+        """The world that a case is about."""
+        return self.about(case.question, case.alerts)
+
+    def about(self, question: str, alerts: tuple[Alert, ...] | list[Alert]) -> World:
+        """The world of the first alert whose cluster is known, else the one whose things the question names most."""
+        for alert in alerts:
+            if world := self._worlds.get(alert.labels.get("cluster", "")):
+                return world
+        if only := self._worlds.get(""):
+            return only
+        words = frozenset(_WORDS.findall(question.lower()))
+        return self._worlds[max(self._worlds, key=lambda name: len(words & self._names[name]))]
+
+
+@contextlib.asynccontextmanager
+async def open_worlds(settings: Settings) -> AsyncIterator[Worlds]:
+    """All worlds of the settings.
+
+    Raises:
+        tools.snapshot.folder.SnapshotError: when a snapshot cannot be read at all.
+        bot.wiring.ConnectorError: when a connector's settings cannot be used.
+    """
+    folder = settings.snapshot
+    if folder is not None and (recorded := await _recorded(folder)):
+        yield Worlds(recorded, {name: await _names(name, world) for name, world in recorded.items()})
+        return
+    async with open_world(settings) as world:
+        yield Worlds({"": world}, {})
+
+
+async def _recorded(folder: Path) -> dict[str, World]:
+    if not folder.is_dir() or (folder / DESCRIPTION).is_file():
+        return {}
+    found = [each for each in sorted(folder.iterdir()) if (each / DESCRIPTION).is_file()]
+    return {each.name: await open_snapshot(each) for each in found}
+
+
+async def _names(cluster: str, world: World) -> frozenset[str]:
+    # What was in trouble there is what people will ask about: the words of its alerts and its own name.
+    alerts = await world.alerts.active() if world.alerts else []
+    texts = [cluster, *(str(value) for alert in alerts for value in alert.get("labels", {}).values())]
+    return frozenset(word for text in texts for word in _WORDS.findall(text.lower()))

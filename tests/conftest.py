@@ -1,0 +1,16 @@
+"""What holds for every test: no settings of the developer's own, no stray environment."""
+
+import os
+
+import pytest
+
+from bot.settings import WELL_KNOWN, load
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's `.env`, kubeconfig or model key must not change what tests see, nor be used by them."""
+    for name in (*WELL_KNOWN, *(each for each in os.environ if each.startswith("LOCUM_"))):  # noqa: TID251
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LOCUM_CONFIG", "/nonexistent/locum.yaml")
+    load.cache_clear()
