@@ -3,10 +3,12 @@
 Among recorded worlds the alert's `cluster` label chooses; a question goes to the world whose things it names.
 """
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from agents.alert import Alert
 from agents.case import Case
@@ -49,22 +51,27 @@ async def open_worlds(settings: Settings) -> AsyncIterator[Worlds]:
         bot.wiring.ConnectorError: when a connector's settings cannot be used.
     """
     folder = settings.snapshot
-    if folder is not None and (recorded := await _recorded(folder)):
+    parts = await asyncio.to_thread(_parts, folder) if folder else []
+    if parts:
+        recorded = {each.name: await open_snapshot(each) for each in parts}
         yield Worlds(recorded, {name: await _names(name, world) for name, world in recorded.items()})
         return
     async with open_world(settings) as world:
         yield Worlds({"": world}, {})
 
 
-async def _recorded(folder: Path) -> dict[str, World]:
+def _parts(folder: Path) -> list[Path]:
+    # A folder that is itself a snapshot has no parts.
     if not folder.is_dir() or (folder / DESCRIPTION).is_file():
-        return {}
-    found = [each for each in sorted(folder.iterdir()) if (each / DESCRIPTION).is_file()]
-    return {each.name: await open_snapshot(each) for each in found}
+        return []
+    return [each for each in sorted(folder.iterdir()) if (each / DESCRIPTION).is_file()]
 
 
 async def _names(cluster: str, world: World) -> frozenset[str]:
     # What was in trouble there is what people will ask about: the words of its alerts and its own name.
     alerts = await world.alerts.active() if world.alerts else []
-    texts = [cluster, *(str(value) for alert in alerts for value in alert.get("labels", {}).values())]
+    texts = [
+        cluster,
+        *(str(value) for alert in alerts for value in cast("Mapping[str, str]", alert.get("labels", {})).values()),
+    ]
     return frozenset(word for text in texts for word in _WORDS.findall(text.lower()))

@@ -1,165 +1,42 @@
 """What Slack refuses in blocks, messages and views, said before Slack says it.
 
-Pure: no Slack, no clock. The bot asks here before each send and the local workspace asks here before it accepts, so the
-numbers below are the one place where a limit of the platform stands.
+Pure: no Slack, no clock. The bot asks here before each send and the local workspace asks here before it accepts; the
+numbers are in `limit_tables`.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, cast
 
-MAX_BLOCKS_MESSAGE = 50
-MAX_BLOCKS_VIEW = 100
-MAX_MESSAGE_TEXT = 40_000
-"""`text` of a message without blocks. Slack cuts it there without a word."""
-MAX_UPDATE_TEXT = 4_000
-"""`text` beside blocks, and `text` of every update."""
-MAX_MESSAGE_CHARACTERS = 10_000
-"""All text in the blocks of one message. Ours: Slack's own limit is not documented and was seen from 11,341 on."""
-MAX_MARKDOWN = 12_000
-MAX_VIEW_BYTES = 250_000
-MAX_CHARTS = 2
-MAX_ID = 255
-MAX_TABLE_COLUMNS = 20
-
-PLAIN = ("plain_text",)
-ANY_TEXT = ("plain_text", "mrkdwn")
-TASK_STATES = ("pending", "in_progress", "complete", "error")
-CELLS = ("raw_text", "raw_number", "rich_text")
-
-
-class Surface(StrEnum):
-    """Where blocks are shown; some types are allowed in one place only."""
-
-    MESSAGE = "message"
-    MODAL = "modal"
-    HOME = "home"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Text:
-    """A text object in a block or an element."""
-
-    most: int
-    kinds: tuple[str, ...] = ANY_TEXT
-    is_required: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _String:
-    """A bare string in a block or an element."""
-
-    most: int
-    is_required: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Items:
-    """A list in a block or an element, by its number of items."""
-
-    most: int
-    least: int = 1
-    is_required: bool = False
-
-
-_Rule = _Text | _String | _Items
-
-_BLOCKS: dict[str, dict[str, _Rule]] = {
-    "section": {"text": _Text(most=3_000), "fields": _Items(most=10)},
-    "header": {"text": _Text(most=150, kinds=PLAIN, is_required=True)},
-    "divider": {},
-    "context": {"elements": _Items(most=10, is_required=True)},
-    "actions": {"elements": _Items(most=25, is_required=True)},
-    "context_actions": {"elements": _Items(most=5, is_required=True)},
-    "image": {
-        "image_url": _String(most=3_000),
-        "alt_text": _String(most=2_000, is_required=True),
-        "title": _Text(most=2_000, kinds=PLAIN),
-    },
-    "input": {
-        "label": _Text(most=2_000, kinds=PLAIN, is_required=True),
-        "hint": _Text(most=2_000, kinds=PLAIN),
-    },
-    "markdown": {"text": _String(most=MAX_MARKDOWN, is_required=True)},
-    "rich_text": {"elements": _Items(most=1_000, is_required=True)},
-    "alert": {"text": _Text(most=3_000, is_required=True)},
-    "container": {
-        "title": _Text(most=150, kinds=PLAIN),
-        "subtitle": _Text(most=150),
-        "child_blocks": _Items(most=10, is_required=True),
-    },
-    "plan": {"title": _String(most=3_000, is_required=True), "tasks": _Items(most=MAX_BLOCKS_MESSAGE, least=0)},
-    "task_card": {"task_id": _String(most=MAX_ID, is_required=True), "title": _String(most=3_000, is_required=True)},
-    "table": {"rows": _Items(most=100, is_required=True), "column_settings": _Items(most=MAX_TABLE_COLUMNS, least=0)},
-    "data_table": {
-        "rows": _Items(most=101, least=2, is_required=True),
-        "caption": _String(most=3_000, is_required=True),
-    },
-    "data_visualization": {"title": _String(most=50, is_required=True)},
-}
-
-_SURFACES: dict[str, tuple[Surface, ...]] = {
-    "alert": (Surface.MODAL,),
-    "container": (Surface.MESSAGE,),
-    "context_actions": (Surface.MESSAGE,),
-    "markdown": (Surface.MESSAGE,),
-    "plan": (Surface.MESSAGE,),
-    "task_card": (Surface.MESSAGE,),
-    "table": (Surface.MESSAGE, Surface.HOME),
-    "data_table": (Surface.MESSAGE, Surface.HOME),
-    "data_visualization": (Surface.MESSAGE, Surface.HOME),
-}
-
-_CONTAINED = ("actions", "context", "divider", "header", "image", "input", "rich_text", "section", "table")
-_RICH_TEXT = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")
-
-_CHOICES = {"options": _Items(most=10, is_required=True)}
-_MENU: dict[str, _Rule] = {
-    "placeholder": _Text(most=150, kinds=PLAIN),
-    "options": _Items(most=100),
-    "option_groups": _Items(most=100),
-}
-_TYPED: dict[str, _Rule] = {"placeholder": _Text(most=150, kinds=PLAIN)}
-
-_ELEMENTS: dict[str, dict[str, _Rule]] = {
-    "button": {
-        "text": _Text(most=75, kinds=PLAIN, is_required=True),
-        "value": _String(most=2_000),
-        "url": _String(most=3_000),
-        "accessibility_label": _String(most=75),
-    },
-    "icon_button": {
-        "icon": _String(most=75, is_required=True),
-        "text": _Text(most=75, kinds=PLAIN, is_required=True),
-        "value": _String(most=2_000),
-    },
-    "feedback_buttons": {},
-    "overflow": {"options": _Items(most=5, is_required=True)},
-    "radio_buttons": {**_CHOICES},
-    "checkboxes": {**_CHOICES},
-    "image": {"alt_text": _String(most=2_000, is_required=True), "image_url": _String(most=3_000)},
-    "plain_text_input": {**_TYPED, "initial_value": _String(most=3_000)},
-    **dict.fromkeys(("static_select", "multi_static_select", "external_select", "multi_external_select"), _MENU),
-    **dict.fromkeys(("users_select", "conversations_select", "channels_select"), _TYPED),
-    **dict.fromkeys(("multi_users_select", "multi_conversations_select", "multi_channels_select"), _TYPED),
-    **dict.fromkeys(("datepicker", "timepicker", "datetimepicker", "number_input"), _TYPED),
-    **dict.fromkeys(("email_text_input", "url_text_input", "rich_text_input", "file_input"), _TYPED),
-}
-
-_ACTIONS = tuple(kind for kind in _ELEMENTS if kind not in {"image", "feedback_buttons", "icon_button"})
-_OPTION: dict[str, _Rule] = {
-    "text": _Text(most=75, is_required=True),
-    "value": _String(most=150),
-    "description": _Text(most=75),
-}
-_CONFIRM: dict[str, _Rule] = {
-    "title": _Text(most=100, kinds=PLAIN, is_required=True),
-    "text": _Text(most=300, is_required=True),
-    "confirm": _Text(most=30, kinds=PLAIN),
-    "deny": _Text(most=30, kinds=PLAIN),
-}
+from bot.slack.limit_tables import (
+    ACTIONS,
+    BLOCKS,
+    CELLS,
+    CONFIRM,
+    CONTAINED,
+    ELEMENTS,
+    MAX_BLOCKS_MESSAGE,
+    MAX_BLOCKS_VIEW,
+    MAX_CHARTS,
+    MAX_ID,
+    MAX_MARKDOWN,
+    MAX_MESSAGE_CHARACTERS,
+    MAX_MESSAGE_TEXT,
+    MAX_TABLE_COLUMNS,
+    MAX_UPDATE_TEXT,
+    MAX_VIEW_BYTES,
+    OPTION,
+    PLAIN,
+    RICH_TEXT,
+    SURFACES,
+    TASK_STATES,
+    Items,
+    Rule,
+    String,
+    Surface,
+    Text,
+)
 
 
 def validate_blocks(blocks: Sequence[Mapping[str, Any]], surface: Surface) -> list[str]:
@@ -202,11 +79,11 @@ def validate_view(view: Mapping[str, Any]) -> list[str]:
     if not isinstance(view.get("blocks"), list):
         report.add("blocks", "missing")
     if surface is Surface.MODAL:
-        _check_fields(report, "", view, {"title": _Text(most=24, kinds=PLAIN, is_required=True)})
-        _check_fields(report, "", view, {name: _Text(most=24, kinds=PLAIN) for name in ("submit", "close")})
+        _check_fields(report, "", view, {"title": Text(most=24, kinds=PLAIN, is_required=True)})
+        _check_fields(report, "", view, {name: Text(most=24, kinds=PLAIN) for name in ("submit", "close")})
         if not view.get("submit") and any(_object(block).get("type") == "input" for block in blocks):
             report.add("submit", "missing, and the view has inputs")
-    _check_fields(report, "", view, {"private_metadata": _String(most=3_000), "callback_id": _String(most=MAX_ID)})
+    _check_fields(report, "", view, {"private_metadata": String(most=3_000), "callback_id": String(most=MAX_ID)})
     size = len(json.dumps(view, ensure_ascii=False).encode())
     if size > MAX_VIEW_BYTES:
         report.add("view", f"{size} bytes, at most {MAX_VIEW_BYTES}")
@@ -250,11 +127,11 @@ def _check_totals(report: _Report) -> None:
 
 def _check_block(report: _Report, path: str, block: Mapping[str, Any], *, parent: str = "") -> None:
     kind = block.get("type")
-    rules = _BLOCKS.get(str(kind))
+    rules = BLOCKS.get(str(kind))
     if rules is None:
         report.add(path, f"unknown type {kind!r}")
         return
-    surfaces = _SURFACES.get(str(kind), tuple(Surface))
+    surfaces = SURFACES.get(str(kind), tuple(Surface))
     if report.surface not in surfaces:
         report.add(path, f"{kind} is not allowed in a {report.surface}")
     if block_id := block.get("block_id"):
@@ -270,9 +147,9 @@ def _check_section(report: _Report, path: str, block: Mapping[str, Any]) -> None
     if not block.get("text") and not block.get("fields"):
         report.add(path, "needs text or fields")
     for number, text in enumerate(_list(block.get("fields"))):
-        _check_text(report, f"{path}.fields[{number}]", text, _Text(most=2_000))
+        _check_text(report, f"{path}.fields[{number}]", text, Text(most=2_000))
     if accessory := block.get("accessory"):
-        allowed = ("image", *(kind for kind in _ACTIONS if "input" not in kind))
+        allowed = ("image", *(kind for kind in ACTIONS if "input" not in kind))
         _check_element(report, f"{path}.accessory", _object(accessory), allowed, _scope(path, block))
 
 
@@ -282,17 +159,17 @@ def _check_context(report: _Report, path: str, block: Mapping[str, Any]) -> None
         if element.get("type") == "image":
             _check_element(report, where, element, ("image",), path)
         else:
-            _check_text(report, where, element, _Text(most=3_000))
+            _check_text(report, where, element, Text(most=3_000))
 
 
 def _check_actions(report: _Report, path: str, block: Mapping[str, Any]) -> None:
-    allowed = ("feedback_buttons", "icon_button") if block.get("type") == "context_actions" else _ACTIONS
+    allowed = ("feedback_buttons", "icon_button") if block.get("type") == "context_actions" else ACTIONS
     for number, element in enumerate(_list(block.get("elements"))):
         _check_element(report, f"{path}.elements[{number}]", _object(element), allowed, _scope(path, block))
 
 
 def _check_input(report: _Report, path: str, block: Mapping[str, Any]) -> None:
-    allowed = tuple(kind for kind in _ACTIONS if kind not in {"button", "overflow"})
+    allowed = tuple(kind for kind in ACTIONS if kind not in {"button", "overflow"})
     _check_element(report, f"{path}.element", _object(block.get("element")), allowed, _scope(path, block))
 
 
@@ -308,7 +185,7 @@ def _check_markdown(report: _Report, path: str, block: Mapping[str, Any]) -> Non
 def _check_rich_text(report: _Report, path: str, block: Mapping[str, Any]) -> None:
     for number, raw in enumerate(_list(block.get("elements"))):
         element = _object(raw)
-        if element.get("type") not in _RICH_TEXT:
+        if element.get("type") not in RICH_TEXT:
             report.add(f"{path}.elements[{number}]", f"unknown type {element.get('type')!r}")
         _count_rich_text(report, element)
 
@@ -324,7 +201,7 @@ def _check_container(report: _Report, path: str, block: Mapping[str, Any]) -> No
         report.add(path, "needs title or rich_text_title")
     for number, raw in enumerate(_list(block.get("child_blocks"))):
         child, where = _object(raw), f"{path}.child_blocks[{number}]"
-        if child.get("type") in _BLOCKS and child.get("type") not in _CONTAINED:
+        if child.get("type") in BLOCKS and child.get("type") not in CONTAINED:
             report.add(where, f"{child.get('type')} is not allowed in a container")
         _check_block(report, where, child, parent="container")
 
@@ -350,7 +227,7 @@ def _check_task(report: _Report, path: str, block: Mapping[str, Any]) -> None:
             _check_block(report, f"{path}.{name}", _object(value))
     for number, source in enumerate(_list(block.get("sources"))):
         _check_fields(
-            report, f"{path}.sources[{number}]", _object(source), {"url": _String(most=3_000, is_required=True)}
+            report, f"{path}.sources[{number}]", _object(source), {"url": String(most=3_000, is_required=True)}
         )
 
 
@@ -392,7 +269,7 @@ def _check_chart(report: _Report, path: str, block: Mapping[str, Any]) -> None:
     categories = [str(one) for one in _list(_object(chart.get("axis_config")).get("categories"))]
     for number, one in enumerate(series):
         where, points = f"{path}.chart.series[{number}]", _list(_object(one).get("data"))
-        _check_fields(report, where, _object(one), {"name": _String(most=20, is_required=True)})
+        _check_fields(report, where, _object(one), {"name": String(most=20, is_required=True)})
         _check_points(report, f"{where}.data", points)
         if [str(_object(point).get("label")) for point in points] != categories:
             report.add(f"{where}.data", "labels differ from axis_config.categories")
@@ -403,7 +280,7 @@ def _check_points(report: _Report, path: str, points: list[Any]) -> None:
         report.add(path, f"{len(points)} points, from 1 to 20")
     for number, raw in enumerate(points):
         point, where = _object(raw), f"{path}[{number}]"
-        _check_fields(report, where, point, {"label": _String(most=20, is_required=True)})
+        _check_fields(report, where, point, {"label": String(most=20, is_required=True)})
         value = point.get("value")
         if isinstance(value, bool) or not isinstance(value, int | float):
             report.add(f"{where}.value", f"{value!r} is no number")
@@ -433,19 +310,19 @@ def _check_element(
     kind = str(element.get("type"))
     if kind not in allowed:
         report.add(
-            path, f"unknown type {element.get('type')!r}" if kind not in _ELEMENTS else f"{kind} is not allowed here"
+            path, f"unknown type {element.get('type')!r}" if kind not in ELEMENTS else f"{kind} is not allowed here"
         )
         return
-    _check_fields(report, path, element, _ELEMENTS[kind])
+    _check_fields(report, path, element, ELEMENTS[kind])
     if action_id := element.get("action_id"):
         report.unique(f"{path}.action_id", str(action_id), scope)
     if confirm := element.get("confirm"):
-        _check_fields(report, f"{path}.confirm", _object(confirm), _CONFIRM)
+        _check_fields(report, f"{path}.confirm", _object(confirm), CONFIRM)
     if kind == "feedback_buttons":
         for name in ("positive_button", "negative_button"):
-            rules: dict[str, _Rule] = {
-                "text": _Text(most=75, kinds=PLAIN, is_required=True),
-                "value": _String(most=2_000, is_required=True),
+            rules: dict[str, Rule] = {
+                "text": Text(most=75, kinds=PLAIN, is_required=True),
+                "value": String(most=2_000, is_required=True),
             }
             _check_fields(report, f"{path}.{name}", _object(element.get(name)), rules)
     if kind.endswith("static_select") and bool(element.get("options")) == bool(element.get("option_groups")):
@@ -455,28 +332,28 @@ def _check_element(
 
 def _check_options(report: _Report, path: str, element: Mapping[str, Any]) -> None:
     for number, option in enumerate(_list(element.get("options"))):
-        _check_fields(report, f"{path}.options[{number}]", _object(option), _OPTION)
+        _check_fields(report, f"{path}.options[{number}]", _object(option), OPTION)
     for number, raw in enumerate(_list(element.get("option_groups"))):
         group, where = _object(raw), f"{path}.option_groups[{number}]"
-        _check_fields(report, where, group, {"label": _Text(most=75, kinds=PLAIN), "options": _Items(most=100)})
+        _check_fields(report, where, group, {"label": Text(most=75, kinds=PLAIN), "options": Items(most=100)})
         _check_options(report, where, {"options": group.get("options")})
 
 
-def _check_fields(report: _Report, path: str, owner: Mapping[str, Any], rules: Mapping[str, _Rule]) -> None:
+def _check_fields(report: _Report, path: str, owner: Mapping[str, Any], rules: Mapping[str, Rule]) -> None:
     for name, rule in rules.items():
         value, where = owner.get(name), f"{path}.{name}"
         if value is None:
             if rule.is_required:
                 report.add(where, "missing")
-        elif isinstance(rule, _Text):
+        elif isinstance(rule, Text):
             _check_text(report, where, value, rule)
-        elif isinstance(rule, _String):
+        elif isinstance(rule, String):
             _check_string(report, where, value, rule)
         elif not isinstance(value, list) or not rule.least <= len(_list(value)) <= rule.most:
             report.add(where, f"{len(_list(value))} items, from {rule.least} to {rule.most}")
 
 
-def _check_text(report: _Report, path: str, value: Any, rule: _Text) -> None:
+def _check_text(report: _Report, path: str, value: Any, rule: Text) -> None:
     text = _object(value)
     if text.get("type") not in rule.kinds:
         report.add(f"{path}.type", f"{text.get('type')!r}, expected {' or '.join(rule.kinds)}")
@@ -488,7 +365,7 @@ def _check_text(report: _Report, path: str, value: Any, rule: _Text) -> None:
     report.count(words)
 
 
-def _check_string(report: _Report, path: str, value: Any, rule: _String) -> None:
+def _check_string(report: _Report, path: str, value: Any, rule: String) -> None:
     if not isinstance(value, str) or (rule.is_required and not value):
         report.add(path, "missing or no string")
         return

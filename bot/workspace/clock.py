@@ -1,4 +1,4 @@
-"""The workspace's own time. It runs as fast as it is told to and jumps when a test says so; nothing else here reads a clock."""
+"""The workspace's own time: it runs as fast as it is told to, and jumps ahead when a test says so."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ class Clock:
         return self._base + (time.monotonic() - self._since) * self._scale
 
     def now(self) -> Instant:
-        return Instant.from_timestamp_nanos(int(self.seconds() * 1e9))
+        return Instant.from_timestamp(int(self.seconds() * 1e6), unit="microsecond")
 
     def ts(self) -> str:
         """A message timestamp: the time in microseconds, and never the same twice."""

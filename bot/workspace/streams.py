@@ -43,13 +43,19 @@ class Stream:
         problems = [problem for number, chunk in enumerate(chunks) for problem in _problems(number, chunk)]
         if problems:
             raise Refused("invalid_chunks", problems=problems)
+        self._refuse_overflow(markdown_text, chunks)
         self.text += markdown_text
         for chunk in chunks:
             self._take_chunk(chunk)
-        if len(self.text) > MAX_MARKDOWN:
-            raise Refused("msg_too_long", problems=[f"the stream has {len(self.text)} characters, at most {MAX_MARKDOWN}"])
-        if len(self.blocks) > MAX_BLOCKS_MESSAGE:
-            raise Refused("msg_blocks_too_long", problems=[f"{len(self.blocks)} blocks, at most {MAX_BLOCKS_MESSAGE}"])
+
+    def _refuse_overflow(self, markdown_text: str, chunks: list[Json]) -> None:
+        length = len(self.text) + len(markdown_text)
+        length += sum(len(str(chunk["text"])) for chunk in chunks if chunk["type"] == "markdown_text")
+        if length > MAX_MARKDOWN:
+            raise Refused("msg_too_long", problems=[f"the stream has {length} characters, at most {MAX_MARKDOWN}"])
+        blocks = len(self.blocks) + sum(len(as_list(chunk["blocks"])) for chunk in chunks if chunk["type"] == "blocks")
+        if blocks > MAX_BLOCKS_MESSAGE:
+            raise Refused("msg_blocks_too_long", problems=[f"{blocks} blocks, at most {MAX_BLOCKS_MESSAGE}"])
 
     def _take_chunk(self, chunk: Json) -> None:
         match chunk["type"]:

@@ -3,6 +3,7 @@
 import random
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +85,8 @@ class Team:
     files: dict[str, StoredFile] = field(default_factory=dict[str, StoredFile])
     calls: list[Call] = field(default_factory=list[Call])
     is_installed: bool = True
+    open_socket: Callable[[], str] | None = None
+    """The URL of a new socket; None where the app is called over HTTP instead."""
     base_url: str = ""
     bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(6)}-{secrets.token_hex(12)}")
     app_token: str = field(default_factory=lambda: f"xapp-1-{APP_ID}-{secrets.token_hex(16)}")
@@ -119,14 +122,21 @@ class Team:
         self.messages.add(message)
         conversation = self.conversations.by_id[message.channel]
         event = self._message_event(message, conversation)
-        senders = [lambda: self._emit_message(conversation, event)]
-        if self.bot.id in MENTION.findall(message.text) and conversation.kind is not Kind.IM and message.user != self.bot.id:
+        events = [event]
+        if (
+            self.bot.id in MENTION.findall(message.text)
+            and conversation.kind is not Kind.IM
+            and message.user != self.bot.id
+        ):
             mention = {key: value for key, value in event.items() if key not in {"channel_type", "subtype"}}
-            senders.append(lambda: self.emit("app_mention", {**mention, "type": "app_mention"}, conversation))
+            events.append({**mention, "type": "app_mention"})
         # Slack promises no order between the two.
-        random.shuffle(senders)
-        for send in senders:
-            send()
+        random.shuffle(events)
+        for one in events:
+            if one["type"] == "app_mention":
+                self.emit("app_mention", one, conversation)
+            else:
+                self._emit_message(conversation, one)
         self.changes.bump()
         return message
 

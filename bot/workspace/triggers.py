@@ -55,7 +55,9 @@ class Triggers:
         if trigger.is_used:
             raise Refused("exchanged_trigger_id")
         if now_s - trigger.issued_s > TRIGGER_LIFE_S:
-            raise Refused("expired_trigger_id", problems=[f"{now_s - trigger.issued_s:.1f} s old, lives {TRIGGER_LIFE_S} s"])
+            raise Refused(
+                "expired_trigger_id", problems=[f"{now_s - trigger.issued_s:.1f} s old, lives {TRIGGER_LIFE_S} s"]
+            )
         trigger.is_used = True
         return trigger.user
 

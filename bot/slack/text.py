@@ -1,0 +1,134 @@
+"""Outside text made safe for Slack, and text of Slack made plain. Pure: no Slack, no clock.
+
+Outside text is whatever Locum did not write itself: alerts, logs, names, questions, the model's words. It reaches a
+message through `escape` (mrkdwn) or `plain` (plain_text and rich_text) and in no other way.
+"""
+
+import re
+from urllib.parse import quote, urlsplit
+
+from whenever import Instant
+
+from tools.redaction import redact
+
+READ_LIMIT = 20_000
+"""Characters of an outside text that are looked at; far above what any message shows."""
+LINK_LIMIT = 3_000
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_BROADCAST = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
+_SLACK_LINK = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+
+
+def plain(text: str, most: int) -> str:
+    """`text` without secrets and invisible characters, at most `most` long; a cut says how much is missing.
+
+    For places that Slack shows as they are: plain_text objects and rich_text.
+    """
+    return _cut(_clean(text), most)
+
+
+def line(text: str, most: int) -> str:
+    """As `plain`, on one line."""
+    return _cut(" ".join(_clean(text).split()), most)
+
+
+def escape(text: str, most: int) -> str:
+    """As `plain`, for mrkdwn: nothing in it is a mention, a link, a command of Slack's or the end of a code block."""
+    quiet = _BROADCAST.sub("@\u200b", _clean(text).replace("```", "'''"))
+    escaped = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], quiet)
+    if len(escaped) <= most:
+        return escaped
+    # An escape that was cut in half would show its first characters.
+    kept = re.sub(r"&[a-z]{0,3}$", "", escaped[: _room(most)])
+    return kept + _note(len(_unescaped(escaped)) - len(_unescaped(kept)), most)
+
+
+def escape_line(text: str, most: int) -> str:
+    """As `escape`, on one line."""
+    return escape(" ".join(_clean(text).split()), most)
+
+
+def code(text: str, most: int) -> str:
+    """Outside text on one line as inline code of mrkdwn."""
+    return f"`{escape_line(text.replace('`', chr(39)), most) or ' '}`"
+
+
+def link(url: str, label: str, most: int = 150) -> str:
+    """A link of mrkdwn for an address that is http or https, else the label alone."""
+    shown = escape_line(label.replace("|", "/"), most)
+    safe = safe_url(url)
+    return f"<{safe}|{shown}>" if safe and shown else shown
+
+
+def safe_url(url: str) -> str:
+    """`url` if it is http or https, with a host and not too long; else empty."""
+    cleaned = redact(url[: LINK_LIMIT + 1]).strip()
+    try:
+        parts = urlsplit(cleaned)
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"} or not parts.netloc or "[redacted" in cleaned:
+        return ""
+    # Percent-encoded, so that no character of it can end the link or begin something else.
+    encoded = quote(cleaned, safe=":/?#[]@!$&'()*+,;=%~-._").replace("&", "&amp;")
+    return encoded if len(encoded) <= LINK_LIMIT else ""
+
+
+def moment(at: Instant) -> str:
+    """A time of mrkdwn in the reader's own zone."""
+    fallback = f"{str(at.round('second'))[:16].replace('T', ' ')} UTC"
+    return f"<!date^{at.timestamp()}^{{date_short_pretty}} {{time}}|{fallback}>"
+
+
+def mention(user: str) -> str:
+    """A mention of a Slack user; anything that is not a user id is shown as text."""
+    return f"<@{user}>" if re.fullmatch(r"[UW][A-Z0-9]{2,30}", user) else escape_line(user, 80)
+
+
+def readable(text: str) -> str:
+    """What a person typed, from the form that Slack sends it in."""
+
+    def shown(found: re.Match[str]) -> str:
+        kind, target, label = found[1], found[2], found[3]
+        if kind in {"@", "#"}:
+            return kind + (label or target)
+        return "" if kind == "!" and not label else label or target
+
+    return _unescaped(_SLACK_LINK.sub(shown, text)).strip()
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """`text` as its first sentence and the rest."""
+    parts = re.split(r"(?<=[.!?])\s+", text.strip(), maxsplit=1)
+    return parts[0], parts[1] if len(parts) > 1 else ""
+
+
+_NOTE = len("… (20000 more characters)")
+_NARROW = 80
+
+
+def _note(missing: int, most: int) -> str:
+    return "…" if most < _NARROW else f"… ({missing} more characters)"
+
+
+def _room(most: int) -> int:
+    return most - (1 if most < _NARROW else _NOTE)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    kept = text[: _room(most)]
+    return kept + _note(len(text) - len(kept), most)
+
+
+def _clean(text: str) -> str:
+    # Lone surrogates are legal in JSON and in no encoding that Slack takes.
+    sound = text[:READ_LIMIT].encode("utf-8", "replace").decode()
+    missing = len(text) - READ_LIMIT
+    return redact(sound).strip() + (_note(missing, READ_LIMIT) if missing > 0 else "")
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
