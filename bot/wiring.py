@@ -4,7 +4,7 @@ Integrations are imported when they are wanted, so that a diagnosis from a snaps
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ class ConnectorError(ValueError):
 
 
 @contextlib.asynccontextmanager
-async def open_world(settings: Settings) -> AsyncIterator[World]:
+async def open_world(settings: Settings) -> AsyncGenerator[World]:
     """The world that investigations read: the snapshot of the settings, else live systems.
 
     Raises:

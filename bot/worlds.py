@@ -6,9 +6,9 @@ Among recorded worlds the alert's `cluster` label chooses; a question goes to th
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from agents.alert import Alert
 from agents.case import Case
@@ -31,7 +31,7 @@ class Worlds:
         """The world that a case is about."""
         return self.about(case.question, case.alerts)
 
-    def about(self, question: str, alerts: tuple[Alert, ...] | list[Alert]) -> World:
+    def about(self, question: str, alerts: Sequence[Alert]) -> World:
         """The world of the first alert whose cluster is known, else the one whose things the question names most."""
         for alert in alerts:
             if world := self._worlds.get(alert.labels.get("cluster", "")):
@@ -43,7 +43,7 @@ class Worlds:
 
 
 @contextlib.asynccontextmanager
-async def open_worlds(settings: Settings) -> AsyncIterator[Worlds]:
+async def open_worlds(settings: Settings) -> AsyncGenerator[Worlds]:
     """All worlds of the settings.
 
     Raises:
@@ -69,9 +69,7 @@ def _parts(folder: Path) -> list[Path]:
 
 async def _names(cluster: str, world: World) -> frozenset[str]:
     # What was in trouble there is what people will ask about: the words of its alerts and its own name.
-    alerts = await world.alerts.active() if world.alerts else []
-    texts = [
-        cluster,
-        *(str(value) for alert in alerts for value in cast("Mapping[str, str]", alert.get("labels", {})).values()),
-    ]
+    alerts: Sequence[Mapping[str, Any]] = await world.alerts.active() if world.alerts else ()
+    labels: list[Mapping[str, Any]] = [alert.get("labels", {}) for alert in alerts]
+    texts = [cluster, *(str(value) for each in labels for value in each.values())]
     return frozenset(word for text in texts for word in _WORDS.findall(text.lower()))
