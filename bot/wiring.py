@@ -35,7 +35,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
     async with contextlib.AsyncExitStack() as open_now:
         world = World(
             name="live",
-            cluster=await _kubernetes(settings, open_now),
+            cluster=_kubernetes(settings, open_now),
             logs=_loki(settings, open_now),
             mongodb=_mongodb(settings, open_now),
             network=_network(settings),
@@ -62,15 +62,13 @@ def kubeconfig(settings: Settings) -> Path | None:
     return own if own.is_file() else None
 
 
-async def _kubernetes(settings: Settings, open_now: contextlib.AsyncExitStack) -> Cluster | None:
-    file = kubeconfig(settings)
+def _kubernetes(settings: Settings, open_now: contextlib.AsyncExitStack) -> Cluster | None:
+    file = None if settings.kubernetes.in_cluster else kubeconfig(settings)
     if file is None and not settings.kubernetes.in_cluster:
         return None
     from tools.kubernetes.live import LiveCluster
 
-    cluster = await LiveCluster.connect(
-        kubeconfig=file, context=settings.kubernetes.context, in_cluster=settings.kubernetes.in_cluster
-    )
+    cluster = LiveCluster(kubeconfig=file, context=settings.kubernetes.context)
     open_now.push_async_callback(cluster.aclose)
     return cluster
 
