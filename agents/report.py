@@ -86,6 +86,10 @@ class Report:
     moments: tuple[Moment, ...] = ()
     claims: tuple[Claim, ...] = ()
     """The model's verified claims; empty without a model."""
+    notes: tuple[str, ...] = ()
+    """What people should know about the looks as a whole, in sentences."""
+    failed_checks: tuple[str, ...] = ()
+    """Checks that could not finish, in sentences; what they look for is unknown."""
     usage: Usage = Usage()
     failure: str = ""
     """Why the specialist could not finish, for people; empty when it did."""

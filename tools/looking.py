@@ -1,4 +1,4 @@
-"""Runs any tool and makes evidence of what it read: time-outs, retries, rate limits, cache and redaction are here alone.
+"""Runs any tool and makes evidence of what it read: time-outs, retries, rate limits, cache, redaction.
 
 A look never raises for the world's sake: a source that is absent, silent or says no is evidence too, of a gap.
 """
@@ -23,6 +23,10 @@ from tools.retrying import attempts, turn
 from tools.world import World
 
 
+DETAIL_LIMIT = 160
+"""Characters of a look's result that progress shows."""
+
+
 class Progress(StrEnum):
     """How far a look is."""
 
@@ -43,6 +47,8 @@ class Look:
     """The arguments that were given, `name=value`, at most 120 characters."""
     state: Progress
     outcome: Outcome | None = None
+    detail: str = ""
+    """First line of the answer, or why there is none; redacted."""
     seconds: float | None = None
     evidence_id: EvidenceId | None = None
 
@@ -113,14 +119,14 @@ class Looker:
         )
         self._show(look)
         began = asyncio.get_running_loop().time()
-        outcome, evidence_id = Outcome.ERROR, None
+        ended = replace(look, state=Progress.ENDED, outcome=Outcome.ERROR, detail="given up")
         try:
             evidence = await self._cached(key, tool, args)
-            outcome, evidence_id = evidence.outcome, evidence.id
+            detail = next(iter((evidence.why or evidence.excerpt).splitlines()), "")[:DETAIL_LIMIT]
+            ended = replace(ended, outcome=evidence.outcome, detail=detail, evidence_id=evidence.id)
             return evidence
         finally:
-            seconds = asyncio.get_running_loop().time() - began
-            self._show(replace(look, state=Progress.ENDED, outcome=outcome, seconds=seconds, evidence_id=evidence_id))
+            self._show(replace(ended, seconds=asyncio.get_running_loop().time() - began))
 
     def _show(self, look: Look) -> None:
         if self._on_look:

@@ -103,11 +103,23 @@ class Calls:
         if self.client.session is None:
             # Made here and not with the client: it belongs to the loop that runs now.
             self.client.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
+        answer: Any
         if method in _READS:
             answer = await self.client.api_call(method, http_verb="GET", params=given)  # pyright: ignore[reportUnknownMemberType]
         else:
             answer = await self.client.api_call(method, json=given)  # pyright: ignore[reportUnknownMemberType]
-        return answer.data if isinstance(answer.data, dict) else {}
+        return dict(answer.data)
+
+
+def listed(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects that an answer lists under `name`."""
+    return answer.get(name) or []
+
+
+def following(answer: dict[str, Any]) -> str | None:
+    """The cursor of the next page; `None` on the last."""
+    about: dict[str, Any] = answer.get("response_metadata") or {}
+    return about.get("next_cursor") or None
 
 
 def connect(settings: Slack) -> Calls:
@@ -130,10 +142,12 @@ def connect(settings: Slack) -> Calls:
 
 def _said(method: str, error: SlackApiError) -> SlackError:
     answer: Any = error.response
-    if not isinstance(answer, AsyncSlackResponse) or not isinstance(answer.data, dict):
+    # Of an answer that is no JSON the SDK hands out the connection's own object instead.
+    if AsyncSlackResponse not in type(answer).__mro__:
         return Unavailable(f"{method} got an answer that is no JSON")
     code = str(answer.get("error") or "")
     if answer.status_code == 429 or answer.status_code >= 500 or code in _BUSY:
         return Unavailable(f"{method} is not available: {code!r}, HTTP {answer.status_code}")
-    problems = [str(one) for one in answer.get("errors") or []]
+    errors: list[Any] = answer.get("errors") or []
+    problems = [str(one) for one in errors]
     return Refused(method, code, "; ".join(problems)[:500])

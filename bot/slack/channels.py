@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from bot.slack.calls import Calls, Method, Refused
+from bot.slack.calls import Calls, Method, Refused, following, listed
 
 FRESH_S = 60
 """A name that was not found is looked up again after this long."""
@@ -61,8 +61,8 @@ class Channels:
                 limit=1_000,
                 cursor=cursor,
             )
-            self._ids |= {str(one["name"]): str(one["id"]) for one in answer.get("channels") or []}
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            self._ids |= {str(one["name"]): str(one["id"]) for one in listed(answer, "channels")}
+            cursor = following(answer)
             if cursor is None:
                 break
         self._read_s = asyncio.get_running_loop().time()

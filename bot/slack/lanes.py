@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from enum import IntEnum
 
 
@@ -31,7 +31,7 @@ class Lane:
         self._alarm: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
-    async def turn(self, priority: Priority) -> AsyncIterator[None]:
+    async def turn(self, priority: Priority) -> AsyncGenerator[None]:
         """Wait for a turn and keep it while the block runs."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._queue, (priority, next(self._numbers), mine))

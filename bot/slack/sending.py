@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.incident import Place
 from bot.slack.blocks import Block, Message
-from bot.slack.calls import Calls, Method, Refused, SlackError
+from bot.slack.calls import Calls, Method, Refused, SlackError, following, listed
 from bot.slack.lanes import Lane, Priority
 
 REACTION_S = 5
@@ -31,6 +31,7 @@ class Sender:
         self._updates = Lane(burst=5, gap_s=1.35)
         self._appends = Lane(burst=20, gap_s=0.75)
         self._starts = Lane(burst=5, gap_s=4)
+        self._stops = Lane(burst=5, gap_s=4)
 
     async def post(self, place: Place, message: Message, priority: Priority = Priority.FIRST) -> str:
         """Post in the place's thread, or in its channel where it has none; the new message's ts.
@@ -60,8 +61,8 @@ class Sender:
         """The ts of our message with this metadata since `oldest`, or empty."""
         me = await self.calls.me()
         async for message in self._messages(place, oldest):
-            metadata = message.get("metadata") or {}
-            carried = metadata.get("event_payload") or {}
+            metadata: dict[str, Any] = message.get("metadata") or {}
+            carried: dict[str, Any] = metadata.get("event_payload") or {}
             is_ours = message.get("bot_id") == me.get("bot_id") or message.get("user") == me.get("user_id")
             if is_ours and metadata.get("event_type") == event_type and dict(payload).items() <= carried.items():
                 return str(message["ts"])
@@ -103,7 +104,7 @@ class Sender:
 
     async def stop_stream(self, place: Place, ts: str) -> bool:
         """End a stream; False when it was over."""
-        async with self._starts.turn(Priority.STATE):
+        async with self._stops.turn(Priority.STATE):
             return await self._stream(Method.STOP_STREAM, place, ts)
 
     async def _stream(self, method: Method, place: Place, ts: str, **arguments: Any) -> bool:
@@ -140,9 +141,9 @@ class Sender:
                 limit=200,
                 cursor=cursor,
             )
-            for message in answer.get("messages") or []:
+            for message in listed(answer, "messages"):
                 yield message
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            cursor = following(answer)
             if cursor is None:
                 return
         logger.warning("the search for a message of ours gave up", extra={"channel": place.channel})

@@ -11,7 +11,7 @@ from whenever import Instant
 
 from tools.redaction import redact
 
-READ_LIMIT = 20_000
+READ_LIMIT = 8_000
 """Characters of an outside text that are looked at; far above what any message shows."""
 LINK_LIMIT = 3_000
 
@@ -25,28 +25,22 @@ def plain(text: str, most: int) -> str:
 
     For places that Slack shows as they are: plain_text objects and rich_text.
     """
-    return _cut(_clean(text), most)
+    return _cut(_clean(text), most, _unread(text))
 
 
 def line(text: str, most: int) -> str:
     """As `plain`, on one line."""
-    return _cut(" ".join(_clean(text).split()), most)
+    return _cut(" ".join(_clean(text).split()), most, _unread(text))
 
 
 def escape(text: str, most: int) -> str:
     """As `plain`, for mrkdwn: nothing in it is a mention, a link, a command of Slack's or the end of a code block."""
-    quiet = _BROADCAST.sub("@\u200b", _clean(text).replace("```", "'''"))
-    escaped = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], quiet)
-    if len(escaped) <= most:
-        return escaped
-    # An escape that was cut in half would show its first characters.
-    kept = re.sub(r"&[a-z]{0,3}$", "", escaped[: _room(most)])
-    return kept + _note(len(_unescaped(escaped)) - len(_unescaped(kept)), most)
+    return _escaped(_clean(text), most, _unread(text))
 
 
 def escape_line(text: str, most: int) -> str:
     """As `escape`, on one line."""
-    return escape(" ".join(_clean(text).split()), most)
+    return _escaped(" ".join(_clean(text).split()), most, _unread(text))
 
 
 def code(text: str, most: int) -> str:
@@ -104,8 +98,25 @@ def first_sentence(text: str) -> tuple[str, str]:
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
-_NOTE = len("… (20000 more characters)")
+_NOTE = len("… (99999999 more characters)")
 _NARROW = 80
+
+
+def _escaped(text: str, most: int, unread: int) -> str:
+    quiet = _BROADCAST.sub("@\u200b", text.replace("```", "'''"))
+    escaped = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], quiet)
+    if len(escaped) <= most and not unread:
+        return escaped
+    # An escape that was cut in half would show its first characters.
+    kept = re.sub(r"&[a-z]{0,3}$", "", escaped[: _room(most)])
+    return kept + _note(len(quiet) - len(_unescaped(kept)) + unread, most)
+
+
+def _cut(text: str, most: int, unread: int) -> str:
+    if len(text) <= most and not unread:
+        return text
+    kept = text[: _room(most)]
+    return kept + _note(len(text) - len(kept) + unread, most)
 
 
 def _note(missing: int, most: int) -> str:
@@ -116,18 +127,13 @@ def _room(most: int) -> int:
     return most - (1 if most < _NARROW else _NOTE)
 
 
-def _cut(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    kept = text[: _room(most)]
-    return kept + _note(len(text) - len(kept), most)
-
-
 def _clean(text: str) -> str:
     # Lone surrogates are legal in JSON and in no encoding that Slack takes.
-    sound = text[:READ_LIMIT].encode("utf-8", "replace").decode()
-    missing = len(text) - READ_LIMIT
-    return redact(sound).strip() + (_note(missing, READ_LIMIT) if missing > 0 else "")
+    return redact(text[:READ_LIMIT].encode("utf-8", "replace").decode()).strip()
+
+
+def _unread(text: str) -> int:
+    return max(0, len(text) - READ_LIMIT)
 
 
 def _unescaped(text: str) -> str:

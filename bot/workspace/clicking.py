@@ -31,24 +31,42 @@ class Clicking:
         self._interactions = interactions
 
     def click(
-        self, user: str, action_id: str, *, channel: str = "", ts: str = "", value: str = "", confirm: bool = True
+        self,
+        user: str,
+        action_id: str,
+        *,
+        channel: str = "",
+        ts: str = "",
+        block_id: str = "",
+        value: str = "",
+        confirm: bool = True,
     ) -> Json | None:
         """Press a button and answer its `confirm`; the payload sent, or None when the person said no.
 
+        Where the action id is on the screen more than once, the message, the block or the value says which is meant.
         For feedback buttons `value` is `positive` or `negative`.
         """
         person = self._team.people.get(user)
-        shown = self._only(person, action_id, channel, ts, value)
+        shown = self._only(person, action_id, channel=channel, ts=ts, block_id=block_id, value=value)
         if shown.element["type"] not in {"button", "icon_button", "feedback_buttons"}:
             raise NotPossible(f"{action_id!r} is a {shown.element['type']}, not a button")
         if shown.element.get("confirm") and not confirm:
             return None
         return self._interactions.actions(person, shown.where, self._action(shown, _pressed(shown.element, value)))
 
-    def select(self, user: str, action_id: str, value: str | list[str], *, channel: str = "", ts: str = "") -> Json:
+    def select(
+        self,
+        user: str,
+        action_id: str,
+        value: str | list[str],
+        *,
+        channel: str = "",
+        ts: str = "",
+        block_id: str = "",
+    ) -> Json:
         """Choose in a menu, a radio group, check boxes or a date picker outside a modal's inputs."""
         person = self._team.people.get(user)
-        shown = self._only(person, action_id, channel, ts, "")
+        shown = self._only(person, action_id, channel=channel, ts=ts, block_id=block_id, value="")
         chosen = _chosen(shown.element, value)
         if isinstance(shown.where, View):
             shown.where.values.setdefault(str(shown.block["block_id"]), {})[action_id] = chosen
@@ -94,12 +112,13 @@ class Clicking:
             raise NotPossible(f"{person.name} has no modal open")
         return person, view
 
-    def _only(self, person: Person, action_id: str, channel: str, ts: str, value: str) -> Shown:
+    def _only(self, person: Person, action_id: str, *, channel: str, ts: str, block_id: str, value: str) -> Shown:
         conversation = self._team.conversations.find(channel) if channel else None
         found = [
             one
             for one in self._on_screen(person)
             if one.element.get("action_id") == action_id
+            and (not block_id or one.block.get("block_id") == block_id)
             and (not ts or getattr(one.where, "ts", "") == ts)
             and (not conversation or getattr(one.where, "channel", "") == conversation.id)
         ]

@@ -16,8 +16,9 @@ from whenever import Instant
 
 from bot.workspace.payloads import Json, as_object
 from bot.workspace.refusals import NotPossible
-from bot.workspace.server import LOOPBACK, Workspace
+from bot.workspace.workspace import Workspace
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 VERBS = (
     "post", "alert", "edit", "delete", "slash", "shortcut", "click", "select", "submit", "close",
     "open_home", "open_messages", "stop", "reload", "uninstall",
@@ -67,9 +68,7 @@ class Control:
 
 
 @web.middleware
-async def only_here(
-    request: web.Request, handler: Callable[[web.Request], Any]
-) -> web.StreamResponse:
+async def only_here(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
     """Refuse requests that came under another name, as after DNS rebinding, or from another site."""
     names = [urlsplit(f"//{request.headers.get('Host', '')}").hostname]
     if origin := request.headers.get("Origin"):

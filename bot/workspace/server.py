@@ -20,58 +20,16 @@ from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
-from bot.workspace.acting import Acting
 from bot.workspace.api import Api
-from bot.workspace.arranging import Arranging
-from bot.workspace.clicking import Clicking
+from bot.workspace.control import LOOPBACK, Control, only_here
 from bot.workspace.manifest import Manifest
-from bot.workspace.reading import Reading
-from bot.workspace.team import Team
+from bot.workspace.page.serving import Page
 from bot.workspace.uploads import Uploads
+from bot.workspace.workspace import Workspace
 
-PEOPLE = ("ana", "ben", "mei", "tom")
-"""ana and ben are on call; every name is also the local part of an e-mail address at example.com."""
-GUEST = "gus"
-CHANNELS = ("alerts", "incidents", "general")
-BOT_IN = ("alerts", "incidents")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BODY = 50 * 2**20
 
-
-class Workspace(Acting, Clicking, Arranging, Reading):
-    """One workspace with the app installed in it; the verbs are in the classes that it is made of."""
-
-    def __init__(self, manifest: Manifest) -> None:
-        team = Team(manifest=manifest)
-        Acting.__init__(self, team)
-        Clicking.__init__(self, team, self.interactions)
-        Arranging.__init__(self, team)
-        Reading.__init__(self, team)
-        self.bot_token, self.app_token, self.signing_secret = team.bot_token, team.app_token, team.signing_secret
-        self.bot_user_id, self.bot_id, self.app_id = team.bot.id, team.bot.bot_id, team.bot.app_id
-        for name in PEOPLE:
-            self.add_person(name)
-        self.add_person(GUEST, is_guest=True)
-        for name in CHANNELS:
-            self.create_channel(name)
-        for name in BOT_IN:
-            self.invite(name, self.bot_user_id)
-
-    @property
-    def url(self) -> str:
-        """The page for people."""
-        return self.team.base_url
-
-    @property
-    def api_url(self) -> str:
-        """The `base_url` of a Web API client."""
-        return f"{self.team.base_url}/api/"
-
-    def user_id(self, name: str) -> str:
-        return self.team.people.get(name).id
-
-    def channel_id(self, name: str) -> str:
-        return self.team.conversations.get(name).id
+__all__ = ["Workspace", "serve"]
 
 
 @contextlib.asynccontextmanager
@@ -82,14 +40,7 @@ async def serve(
     if host not in LOOPBACK:
         raise ValueError(f"the workspace has no passwords and is served on loopback only, not on {host!r}")
     workspace = Workspace(manifest or Manifest())
-    app = web.Application(client_max_size=MAX_BODY)
-    uploads = Uploads(workspace.team, workspace.interactions)
-    app.router.add_route("*", "/api/{method}", Api(workspace.team).serve)
-    app.router.add_get("/socket", workspace.serve_socket)
-    app.router.add_post("/response/{token}", uploads.respond)
-    app.router.add_post("/upload/{token}", uploads.take)
-    app.router.add_get("/files/{id}/{name}", uploads.give)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(_application(workspace), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
@@ -100,3 +51,24 @@ async def serve(
     finally:
         await workspace.end()
         await runner.cleanup()
+
+
+def _application(workspace: Workspace) -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[only_here])
+    uploads, control, page = Uploads(workspace.team, workspace.interactions), Control(workspace), Page(workspace)
+    app.add_routes(
+        [
+            web.route("*", "/api/{method}", Api(workspace.team).serve),
+            web.get("/socket", workspace.serve_socket),
+            web.post("/response/{token}", uploads.respond),
+            web.post("/upload/{token}", uploads.take),
+            web.get("/files/{id}/{name}", uploads.give),
+            web.post("/control/{verb}", control.do),
+            web.get("/control/{verb}", control.ask),
+            web.get("/", page.show),
+            web.get("/changes", page.changes),
+            web.get("/archives/{channel}/{ts}", page.archive),
+            web.get("/static/{name}", page.static),
+        ]
+    )
+    return app

@@ -92,8 +92,13 @@ class Page:
 class Plan:
     """Everything an investigation told so far."""
 
-    phase: str = PHASES[Phase.ROUTING]
+    phase: str = ""
     _entries: dict[str, Task | Note] = field(default_factory=dict[str, Task | Note])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was told yet."""
+        return not self.phase and not self._entries
 
     def take(self, event: Event) -> None:
         """Add one event; the same event twice changes nothing."""
@@ -121,19 +126,20 @@ class Plan:
 
     def pages(self) -> list[Page]:
         """The plan in pages; at least one."""
+        phase = self.phase or PHASES[Phase.LOOKING]
         entries = list(self._entries.values())
         groups = [tuple(entries[start : start + PAGE]) for start in range(0, len(entries), PAGE)] or [()]
         return [
             Page(
                 number=number,
-                title=self.phase if number == 0 else f"{self.phase} (part {number + 1})",
+                title=phase if number == 0 else f"{phase} (part {number + 1})",
                 entries=group,
-                text=self._text(),
+                text=self._text(phase),
             )
             for number, group in enumerate(groups)
         ]
 
-    def _text(self) -> str:
+    def _text(self, phase: str) -> str:
         tasks = [one for one in self._entries.values() if isinstance(one, Task)]
         over = sum(one.status != "in_progress" for one in tasks)
         silent = sum(one.status == "error" for one in tasks)
@@ -141,7 +147,7 @@ class Plan:
         parts = [f"{over} of {words.count(len(tasks), 'look')} done", words.count(found, "finding")]
         if silent:
             parts.append(f"{words.count(silent, 'look')} without an answer")
-        return f"{text.escape(self.phase, 300)}: {', '.join(parts)}"
+        return f"{text.escape(phase, 300)}: {', '.join(parts)}"
 
     def _end(self, event: LookEnded) -> None:
         task_id = _id("look", event.key)

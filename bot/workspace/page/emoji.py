@@ -10,11 +10,12 @@ EMOJI = {
     "chart_with_upwards_trend": "📈", "chart_with_downwards_trend": "📉", "link": "🔗", "lock": "🔒", "key": "🔑",
     "gear": "⚙️", "wrench": "🔧", "hammer_and_wrench": "🛠️", "package": "📦", "rocket": "🚀", "zap": "⚡", "bug": "🐛",
     "bell": "🔔", "no_bell": "🔕", "clock1": "🕐", "stopwatch": "⏱️", "stop_sign": "🛑", "octagonal_sign": "🛑",
-    "no_entry": "⛔", "question": "❓", "grey_question": "❔", "exclamation": "❗", "information_source": "ℹ️",
+    "no_entry": "⛔", "question": "❓", "grey_question": "❔", "exclamation": "❗", "information_source": "ℹ️",  # noqa: RUF001
     "thumbsup": "👍", "+1": "👍", "thumbsdown": "👎", "-1": "👎", "wave": "👋", "raised_hands": "🙌", "tada": "🎉",
     "pray": "🙏", "robot_face": "🤖", "speech_balloon": "💬", "thread": "🧵", "point_right": "👉", "arrow_right": "➡️",
-    "arrow_up": "⬆️", "arrow_down": "⬇️", "arrows_counterclockwise": "🔄", "repeat": "🔁", "heavy_minus_sign": "➖",
-    "heavy_plus_sign": "➕", "sos": "🆘", "calendar": "📅", "file_folder": "📁", "page_facing_up": "📄", "pushpin": "📌",
+    "arrow_up": "⬆️", "arrow_down": "⬇️", "arrows_counterclockwise": "🔄", "repeat": "🔁", "heavy_minus_sign": "➖",  # noqa: RUF001
+    "heavy_plus_sign": "➕", "sos": "🆘", "calendar": "📅",  # noqa: RUF001
+    "file_folder": "📁", "page_facing_up": "📄", "pushpin": "📌",
     "skull": "💀", "ghost": "👻", "sleeping": "😴", "thinking_face": "🤔", "smile": "😄", "slightly_smiling_face": "🙂",
 }  # fmt: skip
 CODE = re.compile(r":([a-z0-9_+-]+):")
@@ -22,7 +23,7 @@ CODE = re.compile(r":([a-z0-9_+-]+):")
 
 def named(name: str) -> str:
     """The emoji with this name, or the name as people write it."""
-    return EMOJI.get(name.split("::")[0], f":{name}:")
+    return EMOJI.get(name.split("::", maxsplit=1)[0], f":{name}:")
 
 
 def replaced(text: str) -> str:

@@ -14,7 +14,7 @@ EMPTY = Html("")
 VOID = ("br", "hr", "img", "input", "circle", "line", "path", "rect", "polyline", "polygon")
 
 
-def tag(name: str, *children: "str | Html | None", **attributes: "str | int | float | bool | None") -> Html:
+def tag(name: str, /, *children: "str | Html | None", **attributes: "str | int | float | bool | None") -> Html:
     """One element; plain strings in it are escaped, `None` is left out. `class_` is `class`, `data_x` is `data-x`."""
     shown = "".join(
         f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{html.escape(str(value))}"')
@@ -28,6 +28,4 @@ def tag(name: str, *children: "str | Html | None", **attributes: "str | int | fl
 
 def join(children: "Iterable[str | Html | None]") -> Html:
     """Children one after the other."""
-    return Html(
-        "".join(one if isinstance(one, Html) else html.escape(one) for one in children if one is not None)
-    )
+    return Html("".join(one if isinstance(one, Html) else html.escape(one) for one in children if one is not None))

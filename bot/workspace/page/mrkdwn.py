@@ -3,10 +3,10 @@
 import functools
 import html
 import re
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
-from whenever import Instant
 
 from bot.workspace.page.emoji import replaced
 from bot.workspace.page.markup import Html, tag
@@ -80,23 +80,18 @@ def link(url: str, label: str) -> Html:
     return tag("a", html.unescape(label), href=url, target="_blank", rel="noopener noreferrer")
 
 
-def clock_time(ts: str, pattern: str = "hh:mm") -> str:
+def clock_time(ts: str, pattern: str = "%H:%M") -> str:
     """A message's time on this machine's clock, which is also the reader's."""
-    return Instant.from_timestamp(int(float(ts))).to_system_tz().format(pattern)
+    return datetime.fromtimestamp(float(ts), tz=UTC).astimezone().strftime(pattern)
 
 
 def _date(target: str, fallback: str) -> Html:
     pieces = target.split("^")
-    try:
-        at = Instant.from_timestamp(int(pieces[1])).to_system_tz()
-    except (ValueError, IndexError):
+    if len(pieces) < 3 or not pieces[1].isdecimal():
         return tag("span", fallback)
-    formats = {"time": "hh:mm", "time_secs": "hh:mm:ss", "date_num": "YYYY-MM-DD"}
-
-    def shown(match: re.Match[str]) -> str:
-        return at.format(formats.get(match[1], "DD MMM YYYY"))
-
-    return tag("time", DATE.sub(shown, pieces[2] if len(pieces) > 2 else "{date} {time}"), title=at.format("YYYY-MM-DD hh:mm:ss"))
+    formats = {"time": "%H:%M", "time_secs": "%H:%M:%S", "date_num": "%Y-%m-%d"}
+    shown = DATE.sub(lambda match: clock_time(pieces[1], formats.get(match[1], "%d %b %Y")), pieces[2])
+    return tag("time", shown, title=clock_time(pieces[1], "%Y-%m-%d %H:%M:%S"))
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,80 @@
+"""HTTP mode: Slack posts to `/slack/events`. Nothing is read from a request before its signature was checked."""
+
+import hashlib
+import hmac
+import logging
+import time
+
+from pydantic import SecretStr
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.settings import Slack
+from bot.slack.app import SlackApp
+from bot.slack.asking import Seen
+
+PATH = "/slack/events"
+CLOCK_S = 300
+BODY = 1_048_576
+
+logger = logging.getLogger(__name__)
+
+
+def route(slack: SlackApp, settings: Slack, seen: Seen) -> Route:
+    """The route that takes events, commands and interactions.
+
+    Raises:
+        ValueError: when no signing secret is set.
+    """
+    if settings.signing_secret is None:
+        raise ValueError("slack.signing_secret is not set: HTTP mode cannot tell Slack from anybody else")
+    secret, handler = settings.signing_secret, AsyncSlackRequestHandler(slack.app)
+
+    async def take(request: Request) -> Response:
+        try:
+            body = await _body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return Response(status_code=413)
+        signature = request.headers.get("x-slack-signature", "")
+        timestamp = request.headers.get("x-slack-request-timestamp", "")
+        if not is_genuine(secret, timestamp, body, signature, now_s=time.time()):
+            logger.warning("a request that Slack did not sign was refused")
+            return Response(status_code=401)
+        # A retry of Slack's is signed anew; the very same signature again is a recording.
+        if not await seen.first(f"slack:signature:{signature}", 2 * CLOCK_S):
+            logger.warning("a request that was taken before was refused")
+            return Response(status_code=401)
+        return await handler.handle(_Replayed(request, body))
+
+    return Route(PATH, take, methods=["POST"])
+
+
+def is_genuine(secret: SecretStr, timestamp: str, body: bytes, signature: str, *, now_s: float) -> bool:
+    """Whether Slack signed exactly this body, a moment ago."""
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
+        return False
+    if abs(now_s - int(timestamp)) > CLOCK_S:
+        return False
+    digest = hmac.new(secret.get_secret_value().encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256)
+    return hmac.compare_digest(f"v0={digest.hexdigest()}".encode(), signature.encode())
+
+
+class _Replayed(Request):
+    """The request with the body that was read from it."""
+
+    def __init__(self, request: Request, body: bytes) -> None:
+        super().__init__(request.scope)
+        self._body = body
+
+
+async def _body(request: Request) -> bytes | None:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY:
+            return None
+    return bytes(body)
