@@ -19,13 +19,17 @@ help: ## this list
 	@touch $@
 
 .venv/.locum: requirements/locum.txt requirements/build.txt pyproject.toml .venv/pyvenv.cfg
-	@test -f .venv/.dev || .uv/bin/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/locum.txt requirements/build.txt
+	@test -f .venv/.dev || .uv/bin/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements/locum.txt requirements/build.txt
 	@test -f .venv/.dev || .uv/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@# Where PYTHONDONTWRITEBYTECODE is set, every start would compile everything again.
+	@$(BIN)/python -m compileall -q bot agents approvals tools
 	@touch $@
 
 .venv/.dev: requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
-	.uv/bin/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	.uv/bin/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements/dev.txt
 	.uv/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@# Where PYTHONDONTWRITEBYTECODE is set, every start would compile everything again.
+	@$(BIN)/python -m compileall -q bot agents approvals tools
 	@touch $@
 
 .PHONY: setup demo up test test-cluster check format lint types imports docs bench pins helm
