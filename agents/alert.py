@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NewType, Self
+from typing import NewType
 
 from whenever import Instant
 
@@ -53,35 +53,6 @@ class Alert:
         """One or two sentences by whoever wrote the alert rule."""
         parts = (self.annotations.get(key, "") for key in ("summary", "title", "message", "description"))
         return next((part for part in parts if part), "")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON for the store; `from_json` reads it back."""
-        return {
-            "source": self.source,
-            "status": str(self.status),
-            "labels": dict(self.labels),
-            "annotations": dict(self.annotations),
-            "starts_at": str(self.starts_at),
-            "ends_at": str(self.ends_at) if self.ends_at else None,
-            "fingerprint": self.fingerprint,
-            "group": self.group,
-            "url": self.url,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(
-            source=data["source"],
-            status=AlertStatus(data["status"]),
-            labels=data["labels"],
-            annotations=data["annotations"],
-            starts_at=Instant.parse_iso(data["starts_at"]),
-            ends_at=Instant.parse_iso(data["ends_at"]) if data["ends_at"] else None,
-            fingerprint=Fingerprint(data["fingerprint"]),
-            group=data["group"],
-            url=data["url"],
-        )
 
 
 def fingerprint(labels: Mapping[str, str]) -> Fingerprint:

@@ -1,6 +1,5 @@
 """What is being asked: the question, the alerts behind it, and where to look. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NewType
 
@@ -33,7 +32,7 @@ class Case:
     session_id: SessionId
     question: str
     """Redacted. Text of a person or of an alert: data, never instruction."""
-    alerts: Sequence[Alert] = ()
+    alerts: tuple[Alert, ...] = ()
     scope: Scope
     asked_at: Instant
     """The moment that the answer speaks about (of a snapshot: its capture)."""

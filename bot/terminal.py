@@ -1,14 +1,15 @@
 """One investigation for the terminal: no Slack, no server, no store."""
 
+from agents.alert import Alert
 from agents.diagnosis import Diagnosis
 from agents.investigation import diagnose as investigate
 from agents.investigation import open_case
 from agents.progress import Event
 from agents.specialist import read_all, shipped
+from bot.alerts.alertmanager import parse_alerts
 from bot.settings import Settings
 from bot.wiring import open_world
 from tools.caching import MemoryCache
-from tools.catalogue import catalogue
 from tools.world import World
 
 
@@ -23,6 +24,13 @@ async def diagnose(question: str, settings: Settings) -> Diagnosis:
     async with open_world(settings) as world:
         case = open_case(question, await _recorded_alerts(world), world)
         return await investigate(case, world, specialists, cache=MemoryCache(), listen=_silent)
+
+
+async def _recorded_alerts(world: World) -> tuple[Alert, ...]:
+    """The alerts that a snapshot was taken for; live, what fires is looked at, not asked about."""
+    if world.captured_at is None or world.alerts is None:
+        return ()
+    return parse_alerts(await world.alerts.active())
 
 
 def _silent(event: Event) -> None:

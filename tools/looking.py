@@ -5,6 +5,7 @@ A look never raises for the world's sake: a source that is absent, silent or say
 
 import asyncio
 import difflib
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,10 +19,10 @@ from tools.caching import Cache, CacheError
 from tools.catalogue import Args, Reading, Tool, catalogue
 from tools.errors import ToolError, ToolNoSource, ToolRefused, ToolRetry, ToolUnavailable
 from tools.evidence import Evidence, EvidenceId, Outcome
+from tools.redaction import redact
 from tools.resting import cache_key, from_rest, to_rest
 from tools.retrying import attempts, turn
 from tools.world import World
-
 
 DETAIL_LIMIT = 160
 """Characters of a look's result that progress shows."""
@@ -147,6 +148,8 @@ class Looker:
     async def _read(self, tool: Tool[Any], args: Args, *, key: str | None = None) -> Evidence:
         call = _call(tool.name, args.model_dump(mode="json", exclude_defaults=True))
         try:
+            if self._is_live:
+                await turn(tool.name)
             async with asyncio.timeout(tool.timeout_s):
                 reading = await self._asked(tool, args)
         except ToolNoSource as gap:
@@ -157,7 +160,9 @@ class Looker:
             why = f"no answer within {tool.timeout_s:g} s. {_SAYS_NOTHING}"
             return Evidence.gap(tool.name, call, Outcome.ERROR, why)
         except Exception as bug:  # noqa: BLE001 - the outer edge of all integrations: one broken tool must not end the session
-            _warn("tool_failed", tool=tool.name, exc_info=bug)
+            # The place, not the exception with its locals: those hold credentials and what was read.
+            where = "".join(traceback.format_tb(bug.__traceback__))
+            _warn("tool_failed", tool=tool.name, error=type(bug).__name__, said=redact(str(bug))[:300], where=where)
             why = f"the tool {tool.name!r} itself failed ({type(bug).__name__}). {_SAYS_NOTHING}"
             return Evidence.gap(tool.name, call, Outcome.ERROR, why)
         if key:
@@ -168,20 +173,14 @@ class Looker:
         if not self._is_live:
             # What a folder could not give it will not give in a second either.
             return await tool.run(self.world, args)
-
-        async def once() -> Reading:
-            await turn(tool.name)
-            return await tool.run(self.world, args)
-
-        return await attempts(once, within_s=tool.timeout_s)
+        return await attempts(lambda: tool.run(self.world, args), within_s=tool.timeout_s)
 
     async def _keep(self, key: str, tool: Tool[Any], reading: Reading) -> None:
-        value = await asyncio.to_thread(to_rest, reading)
-        if value is None:
-            return
         try:
-            await self._cache.put(key, value, tool.ttl_s)
-        except CacheError as error:
+            if value := await asyncio.to_thread(to_rest, reading):
+                await self._cache.put(key, value, tool.ttl_s)
+        except (CacheError, TypeError) as error:
+            # TypeError: data that is not plain JSON, which a tool should not give, and which is no reason to lose it.
             _warn("cache_not_written", tool=tool.name, error=str(error))
 
 

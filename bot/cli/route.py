@@ -34,7 +34,8 @@ def _read(file: Path) -> bytes:
 
 
 def _alerts(body: bytes) -> list[Alert]:
-    from bot.alerts import ParseError, parse_any
+    from bot.alerts import parse_any
+    from bot.alerts.payload import ParseError
 
     try:
         return list(parse_any(body).alerts)

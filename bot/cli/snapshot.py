@@ -14,10 +14,9 @@ def run(out: Path) -> None:
 
 
 async def _record(out: Path) -> tuple[str, ...]:
-    from tools.snapshot.recorder import record
-
     from bot.wiring import open_world
     from tools.snapshot.opening import SnapshotError
+    from tools.snapshot.recorder import record
 
     async with open_world(settings()) as world:
         try:
