@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.alert import Alert
-from agents.case import Case, Scope, SessionId
+from agents.case import Case, SessionId
+from agents.causes import catalogue as causes
 from agents.causes import rules, run
-from agents.conclusion import conclude
+from agents.conclusion import conclude, explained
 from agents.diagnosis import Diagnosis
 from agents.gathering import gather
+from agents.model.answers import Brief
+from agents.model.asking import Model
+from agents.model.explain import explain
+from agents.model.loop import investigate as ask
 from agents.progress import FindingSeen, Listener, LookBegan, LookEnded, Phase, PhaseBegan
 from agents.report import Report, Usage
 from agents.routing import Routing, clues, route
@@ -24,6 +29,7 @@ from agents.scoping import scope_of
 from agents.specialist import GENERALIST, Specialist
 from agents.timeline import moments
 from tools.caching import Cache
+from tools.catalogue import catalogue
 from tools.evidence import Outcome
 from tools.looking import Look, Looker, Progress
 from tools.redaction import redact
@@ -33,22 +39,25 @@ GROUND = "looks"
 """The name under which what was seen stands among the specialists' reports."""
 
 
-def open_case(question: str, alerts: Sequence[Alert], world: World, *, key: str = "") -> Case:
+def open_case(question: str, alerts: Sequence[Alert], world: World, *, session_id: SessionId) -> Case:
     """The case that a question or alerts open.
 
     Args:
         question: a person's words; empty when alerts ask.
         alerts: what fires; with a question, its context.
         world: tells the moment and the window that the case is about.
-        key: the same key gives the same session; empty makes a new one.
+        session_id: of the session that works on it.
     """
     now = world.now()
     asked = redact(question.strip() or "; ".join(dict.fromkeys(_in_words(alert) for alert in alerts)))
-    scope: Scope = scope_of(asked, alerts, now=now, window=world.window, default_namespace=world.default_namespace)
+    scope = scope_of(asked, alerts, now=now, window=world.window, default_namespace=world.default_namespace)
+    return Case(session_id=session_id, question=asked, alerts=tuple(alerts), scope=scope, asked_at=now)
+
+
+def new_session_id(key: str = "") -> SessionId:
+    """An id for a session: the same for the same key, a new one without."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:16] if key else secrets.token_hex(8)
-    return Case(
-        session_id=SessionId(f"ses_{digest}"), question=asked, alerts=tuple(alerts), scope=scope, asked_at=now
-    )
+    return SessionId(f"ses_{digest}")
 
 
 def _in_words(alert: Alert) -> str:
@@ -69,13 +78,16 @@ class Investigation:
         """What was seen, for all specialists alike: looks, topology, what happened when. Has no findings."""
         return (await self._look()).ground
 
-    async def checked(self, specialist: Specialist) -> Report:
-        """One specialist's deterministic checks over what was seen."""
+    async def report(self, specialist: Specialist, *, model: Model, leads: bool) -> Report:
+        """One specialist's whole work: its checks and, when it leads and there is a model, the model's loop."""
+        report = await self._checked(specialist)
+        return await self._advised(specialist, report, model) if leads and model.is_configured else report
+
+    async def _checked(self, specialist: Specialist) -> Report:
         began = time.monotonic()
         scene = (await self._look()).scene
-        areas = None if specialist.name == GENERALIST else specialist.areas
         # Rules over thousands of pods take a while, and others share this loop.
-        checked = await asyncio.to_thread(run, rules(areas), scene)
+        checked = await asyncio.to_thread(run, rules(specialist.areas), scene)
         for finding in checked.findings:
             self._listen(
                 FindingSeen(
@@ -91,6 +103,31 @@ class Investigation:
             findings=checked.findings,
             failed_checks=tuple(each.why for each in checked.failures),
             usage=Usage(seconds=time.monotonic() - began),
+        )
+
+    async def _advised(self, specialist: Specialist, report: Report, model: Model) -> Report:
+        known = catalogue()
+        brief = Brief(
+            case=self.case,
+            specialist=specialist.name,
+            instructions=specialist.instructions,
+            findings=report.findings,
+            evidence=(await self.ground()).evidence,
+            causes=frozenset(causes()),
+        )
+        answer = await ask(
+            brief,
+            model=model,
+            look=self._looker.look,
+            limits=specialist.limits,
+            tools=[known[name] for name in specialist.tools],
+        )
+        return replace(
+            report,
+            claims=answer.claims,
+            evidence=answer.evidence,
+            usage=report.usage + answer.usage,
+            model_failure=answer.sentence,
         )
 
     async def _look(self) -> "_Seen":
@@ -144,21 +181,41 @@ def routed(case: Case, specialists: Sequence[Specialist]) -> Routing:
     return route(clues(case.question, case.alerts), specialists)
 
 
+async def concluded(case: Case, routing: Routing, reports: Sequence[Report], model: Model) -> Diagnosis:
+    """The rules' conclusion, in the model's words where it has any that hold."""
+    diagnosis = conclude(case, routing, reports, now=case.asked_at)
+    if not model.is_configured:
+        return diagnosis
+    claims = tuple(claim for report in reports for claim in report.claims)
+    cited = {each.evidence for claim in claims for each in claim.citations}
+    seen = {each.id: each for report in reports for each in report.evidence if each.id in cited}
+    diagnosis = replace(diagnosis, evidence=tuple({**{each.id: each for each in diagnosis.evidence}, **seen}.values()))
+    words = await explain(diagnosis, model=model)
+    if words.failure:
+        diagnosis = replace(diagnosis, notes=(*diagnosis.notes, f"No model's summary: {words.sentence}"))
+    if not (claims or words.claims):
+        return replace(diagnosis, usage=diagnosis.usage + words.usage)
+    summary = " ".join(claim.text for claim in words.claims)
+    return explained(diagnosis, (*words.claims, *words.proposals, *claims), summary, words.usage)
+
+
 async def diagnose(
-    case: Case, world: World, specialists: Sequence[Specialist], *, cache: Cache, listen: Listener
+    case: Case, world: World, specialists: Sequence[Specialist], *, model: Model, cache: Cache, listen: Listener
 ) -> Diagnosis:
-    """The whole of it in one process, with rules alone."""
+    """The whole of it in one process."""
     began = time.monotonic()
     listen(PhaseBegan(phase=Phase.ROUTING))
     routing = routed(case, specialists)
     listen(PhaseBegan(phase=Phase.LOOKING, detail=", ".join(routing.leaders)))
     investigation = Investigation(case, world, cache=cache, listen=listen)
-    checking = [each for each in specialists if each.name != GENERALIST]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(investigation.checked(each)) for each in checking]
+        tasks = [
+            group.create_task(investigation.report(each, model=model, leads=each.name in routing.leaders))
+            for each in specialists
+            if each.name != GENERALIST or routing.abstained
+        ]
     reports = [await investigation.ground(), *(task.result() for task in tasks)]
     listen(PhaseBegan(phase=Phase.CONCLUDING))
-    diagnosis = conclude(case, routing, reports, now=case.asked_at)
+    diagnosis = await concluded(case, routing, reports, model)
     listen(PhaseBegan(phase=Phase.DONE))
-    usage = replace(diagnosis.usage, seconds=time.monotonic() - began)
-    return replace(diagnosis, usage=usage)
+    return replace(diagnosis, usage=replace(diagnosis.usage, seconds=time.monotonic() - began))

@@ -3,12 +3,12 @@
 from agents.alert import Alert
 from agents.diagnosis import Diagnosis
 from agents.investigation import diagnose as investigate
-from agents.investigation import open_case
+from agents.investigation import new_session_id, open_case
 from agents.progress import Event
 from agents.specialist import read_all, shipped
 from bot.alerts.alertmanager import parse_alerts
 from bot.settings import Settings
-from bot.wiring import open_world
+from bot.wiring import open_model, open_world
 from tools.caching import MemoryCache
 from tools.world import World
 
@@ -21,9 +21,9 @@ async def diagnose(question: str, settings: Settings) -> Diagnosis:
         agents.specialist.SpecialistError: when a specialist's file cannot be used.
     """
     specialists = read_all(settings.specialists_dir) if settings.specialists_dir else shipped()
-    async with open_world(settings) as world:
-        case = open_case(question, await _recorded_alerts(world), world)
-        return await investigate(case, world, specialists, cache=MemoryCache(), listen=_silent)
+    async with open_world(settings) as world, open_model(settings) as model:
+        case = open_case(question, await _recorded_alerts(world), world, session_id=new_session_id())
+        return await investigate(case, world, specialists, model=model, cache=MemoryCache(), listen=_silent)
 
 
 async def _recorded_alerts(world: World) -> tuple[Alert, ...]:

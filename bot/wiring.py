@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from agents.model.asking import Model
 from bot.settings import Settings
 from tools.world import Cluster, Host, Logs, MongoDB, Network, World
 
@@ -52,6 +53,25 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             open_now.push_async_callback(prometheus.aclose)
             world = replace(world, metrics=prometheus, alerts=prometheus)
         yield world
+
+
+@contextlib.asynccontextmanager
+async def open_model(settings: Settings) -> AsyncGenerator[Model]:
+    """The model of the settings; without a key, one that says that there is none."""
+    from agents.model.client import Config, connect
+
+    config = Config(
+        api_key=settings.model.api_key.get_secret_value() if settings.model.api_key else None,
+        base_url=settings.model.base_url,
+        names=settings.model.names,
+        timeout_s=settings.model.timeout_s,
+        max_usd=settings.model.max_usd,
+        max_tokens=settings.model.max_tokens,
+        max_calls=settings.model.max_calls,
+        max_seconds=settings.model.max_seconds,
+    )
+    async with connect(config) as model:
+        yield model
 
 
 def kubeconfig(settings: Settings) -> Path | None:
