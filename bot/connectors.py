@@ -122,3 +122,38 @@ def _alert_sources(settings: Settings) -> Sequence[Connector]:
             )
         )
     return found
+
+
+async def store_connectors(settings: Settings) -> tuple[Connector, ...]:
+    """The store and the workflow service; unset ones are embedded, and start when they are needed."""
+    redis, temporal = settings.redis, settings.temporal
+    return (
+        await _asked("redis", (lambda: _redis(redis.url)) if redis.url else None, "embedded Valkey in the data folder"),
+        await _asked(
+            "temporal",
+            (lambda: _temporal(settings)) if temporal.address else None,
+            "embedded server in the data folder",
+        ),
+    )
+
+
+async def slack_connector(settings: Settings) -> Connector:
+    """Whether Slack takes the tokens, and whether they may do what Locum does."""
+    slack = settings.slack
+    if slack.bot_token is None:
+        return await _asked("slack", None, "set LOCUM_SLACK__BOT_TOKEN and LOCUM_SLACK__APP_TOKEN: docs/slack.md")
+    missing = _missing_token(settings)
+    if missing:
+        return Connector(name="slack", health=Health.FAILED, detail=missing, checked_at=Instant.now())
+    from bot.slack.checking import check
+
+    return await _asked("slack", lambda: check(settings), "")
+
+
+def _missing_token(settings: Settings) -> str:
+    slack = settings.slack
+    if slack.mode == "socket" and slack.app_token is None:
+        return "Socket Mode needs LOCUM_SLACK__APP_TOKEN (xapp-…, scope connections:write)"
+    if slack.mode == "http" and slack.signing_secret is None:
+        return "HTTP mode needs LOCUM_SLACK__SIGNING_SECRET"
+    return ""
