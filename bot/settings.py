@@ -134,6 +134,7 @@ class MongoDBDeployment(_Group):
 
     name: str
     uri: SecretStr
+    ca_file: Path | None = None
 
 
 class Network(_Group):
@@ -143,6 +144,12 @@ class Network(_Group):
     """Probed in every investigation: `tcp://host:port`, `tls://host:port`, `https://…`, `dns://name`."""
     allow: tuple[str, ...] = (".svc", ".cluster.local")
     """Host name suffixes and CIDRs that may be probed on request, beside the targets."""
+    allow_loopback: bool = False
+    """Whether the machine itself may be probed."""
+    ca_file: Path | None = None
+    """Certificates to trust beside the system's."""
+    nameserver: str | None = None
+    """`address:port` of the name server to ask; unset = the system's."""
 
 
 class Model(_Group):

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from agents.model.asking import Model
 from bot.settings import Settings
+from tools.errors import ToolRetry
 from tools.world import Cluster, Host, Logs, MongoDB, Network, World
 
 
@@ -115,7 +116,7 @@ def _mongodb(settings: Settings, open_now: contextlib.AsyncExitStack) -> tuple[M
 
     found: list[MongoDB] = []
     for deployment in settings.mongodb:
-        live = LiveMongoDB(deployment.name, deployment.uri.get_secret_value())
+        live = LiveMongoDB(deployment.name, deployment.uri.get_secret_value(), ca_file=_path(deployment.ca_file))
         open_now.push_async_callback(live.aclose)
         found.append(live)
     return tuple(found)
@@ -134,7 +135,17 @@ def _network(settings: Settings) -> Network:
                 "http(s)://host/path or dns://name"
             )
         targets.append(Target(probe=probe, target=text if probe == "http" else url.netloc))
-    return LiveNetwork(targets=targets, allow=settings.network.allow)
+    wanted = settings.network
+    try:
+        return LiveNetwork(
+            targets=targets,
+            allow=wanted.allow,
+            allow_loopback=wanted.allow_loopback,
+            ca_file=_path(wanted.ca_file),
+            nameserver=wanted.nameserver,
+        )
+    except ToolRetry as error:
+        raise ConnectorError(f"network.targets: {error}") from error
 
 
 def _host() -> Host:

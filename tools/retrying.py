@@ -14,23 +14,33 @@ T = TypeVar("T")
 ATTEMPTS = 3
 LOOKS_PER_SECOND = 20
 """For each integration, over all investigations of this process."""
+PATIENCE_S = 30.0
+"""How long a look waits for its turn; a storm of investigations must not look like a silent source before."""
 
 _limits: "dict[str, tuple[asyncio.AbstractEventLoop, AsyncLimiter]]" = {}
 
 
 async def turn(tool: str) -> None:
-    """Waits until the tool's integration may be asked once more."""
+    """Waits until the tool's integration may be asked once more.
+
+    Raises:
+        ToolUnavailable: when too many others wait as well.
+    """
     from aiolimiter import AsyncLimiter
 
     integration, loop = tool.partition(".")[0], asyncio.get_running_loop()
     known = _limits.get(integration)
     if known is None or known[0] is not loop:
         known = _limits[integration] = (loop, AsyncLimiter(LOOKS_PER_SECOND, time_period=1))
-    await known[1].acquire()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await known[1].acquire()
+    except TimeoutError as error:
+        raise ToolUnavailable(f"too many looks wait for {integration}; it was not asked") from error
 
 
 async def attempts(ask: Callable[[], Awaitable[T]], *, within_s: float) -> T:
-    """The first good answer of at most three attempts; only `ToolUnavailable` is asked again, as late as the source wishes.
+    """The first good answer of at most three attempts; only `ToolUnavailable` is tried again, when the source wishes.
 
     Raises:
         ToolUnavailable: when the last attempt failed, or the source's own wish does not fit into `within_s`.
