@@ -11,7 +11,7 @@ from enum import StrEnum
 from whenever import Instant
 
 from bot.settings import Settings
-from tools.errors import ToolError
+from tools.errors import ToolError, ToolUnavailable
 from tools.redaction import redact
 from tools.world import World
 
@@ -128,7 +128,7 @@ async def store_connectors(settings: Settings) -> tuple[Connector, ...]:
     """The store and the workflow service; unset ones are embedded, and start when they are needed."""
     redis, temporal = settings.redis, settings.temporal
     return (
-        await _asked("redis", (lambda: _redis(redis.url)) if redis.url else None, "embedded Valkey in the data folder"),
+        await _asked("redis", (lambda: _redis(settings)) if redis.url else None, "embedded Valkey in the data folder"),
         await _asked(
             "temporal",
             (lambda: _temporal(settings)) if temporal.address else None,
@@ -147,7 +147,7 @@ async def slack_connector(settings: Settings) -> Connector:
         return Connector(name="slack", health=Health.FAILED, detail=missing, checked_at=Instant.now())
     from bot.slack.checking import check
 
-    return await _asked("slack", lambda: check(settings), "")
+    return await _asked("slack", lambda: check(slack), "")
 
 
 def _missing_token(settings: Settings) -> str:
@@ -157,3 +157,28 @@ def _missing_token(settings: Settings) -> str:
     if slack.mode == "http" and slack.signing_secret is None:
         return "HTTP mode needs LOCUM_SLACK__SIGNING_SECRET"
     return ""
+
+
+async def _redis(settings: Settings) -> str:
+    from bot.stores.connection import StoreError, asked, connect
+
+    store = connect(settings.redis.url.get_secret_value() if settings.redis.url else "")
+    try:
+        with asked("answer"):
+            await store.ping()
+    except StoreError as error:
+        raise ToolUnavailable(str(error)) from error
+    finally:
+        await store.aclose()
+    return "answers"
+
+
+async def _temporal(settings: Settings) -> str:
+    from bot.workflows.service import WorkflowsAway, connect
+
+    temporal = settings.temporal
+    try:
+        await connect(temporal.address or "", namespace=temporal.namespace, tls=temporal.tls)
+    except WorkflowsAway as error:
+        raise ToolUnavailable(str(error)) from error
+    return f"answers, namespace {temporal.namespace}"

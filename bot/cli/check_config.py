@@ -20,9 +20,7 @@ def run(*, output: str) -> None:
         sys.stdout.write(orjson.dumps(rows).decode() + "\n")
     else:
         width = max(len(each.name) for each in connectors)
-        sys.stdout.writelines(
-            f"{each.name:<{width}}  {_WORDS[each.health]:<6}  {each.detail}\n" for each in connectors
-        )
+        sys.stdout.writelines(f"{each.name:<{width}}  {_WORDS[each.health]:<6}  {each.detail}\n" for each in connectors)
     if any(each.health is Health.FAILED for each in connectors):
         sys.exit(1)
 
