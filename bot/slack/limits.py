@@ -243,12 +243,20 @@ def _check_table(report: _Report, path: str, block: Mapping[str, Any]) -> None:
 
 
 def _check_cell(report: _Report, path: str, cell: Mapping[str, Any]) -> None:
-    if cell.get("type") not in CELLS:
-        report.add(path, f"unknown cell type {cell.get('type')!r}")
-    elif cell.get("type") == "rich_text":
+    if cell.get("type") == "rich_text":
         _check_block(report, path, cell)
+    elif cell.get("type") not in CELLS:
+        report.add(path, f"unknown cell type {cell.get('type')!r}")
     else:
-        report.count(str(cell.get("text") or ""))
+        _check_fields(report, path, cell, {"text": String(most=MAX_MESSAGE_CHARACTERS, is_required=True)})
+        if cell.get("type") == "raw_number":
+            _check_number(report, path, cell)
+
+
+def _check_number(report: _Report, path: str, owner: Mapping[str, Any]) -> None:
+    value = owner.get("value")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        report.add(f"{path}.value", f"{value!r} is no number")
 
 
 def _check_chart(report: _Report, path: str, block: Mapping[str, Any]) -> None:
@@ -281,9 +289,7 @@ def _check_points(report: _Report, path: str, points: list[Any]) -> None:
     for number, raw in enumerate(points):
         point, where = _object(raw), f"{path}[{number}]"
         _check_fields(report, where, point, {"label": String(most=20, is_required=True)})
-        value = point.get("value")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            report.add(f"{where}.value", f"{value!r} is no number")
+        _check_number(report, where, point)
 
 
 _CHECKERS: dict[str, Callable[[_Report, str, Mapping[str, Any]], None]] = {

@@ -23,7 +23,10 @@ class Content:
 
 def checked(team: Team, where: str, args: Json, *, is_update: bool = False) -> Content:
     """The content in the arguments of a call; refused as Slack would."""
-    payload = {**args, "blocks": as_list(decoded(args.get("blocks"))), "attachments": decoded(args.get("attachments"))}
+    blocks = decoded(args.get("blocks") or [])
+    if not isinstance(blocks, list):
+        raise Refused("invalid_blocks_format", problems=["blocks: no list"])
+    payload = {**args, "blocks": as_list(blocks), "attachments": decoded(args.get("attachments"))}
     for problem in validate_message(payload, is_update=is_update):
         _refuse(team, where, problem, is_update=is_update)
     text = str(payload.get("text") or payload.get("markdown_text") or "")

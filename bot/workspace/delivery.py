@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +19,8 @@ from bot.workspace.refusals import Violations
 
 ACK_S = 3
 RETRY_AFTER_S = (0, 60, 300)
+KEPT = 20_000
+"""How many deliveries, and elsewhere calls, are remembered, so that a demo can run for days."""
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +111,7 @@ class Deliveries:
     """Everything sent to the app, and the tasks that send it."""
 
     def __init__(self, clock: Clock, faults: Faults, violations: Violations, changes: Changes) -> None:
-        self.all: list[Delivery] = []
+        self.all: deque[Delivery] = deque(maxlen=KEPT)
         self.transport: Transport | None = None
         self._clock = clock
         self._faults = faults

@@ -81,7 +81,11 @@ class Interactions:
         payload = self._payload("view_submission", person) | {"view": self._view(view)}
 
         def then(answer: Json | None) -> None:
-            self._submitted(view, answer)
+            try:
+                self._submitted(view, answer)
+            except Refused as refusal:
+                self._team.broke("view_submission", refusal.code)
+                view.errors = {"": NO_ANSWER}
             self._team.changes.bump()
 
         self._team.deliveries.send(Envelope.INTERACTION, "view_submission", payload, then=then)

@@ -3,7 +3,7 @@
 import copy
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, cast
 
 Json = dict[str, Any]
@@ -64,8 +64,3 @@ def elements_of(block: Json) -> Iterator[Json]:
     elif kind == "container":
         for child in objects(block.get("child_blocks")):
             yield from elements_of(child)
-
-
-def without_nothing(values: Mapping[str, Any]) -> Json:
-    """The entries that have a value."""
-    return {name: value for name, value in values.items() if value is not None}

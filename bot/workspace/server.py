@@ -46,7 +46,8 @@ async def serve(
         site = web.TCPSite(runner, host, port)
         await site.start()
         port = int(runner.addresses[0][1])
-        workspace.team.base_url = f"http://{host}:{port}"
+        name = f"[{host}]" if ":" in host else host
+        workspace.team.base_url = f"http://{name}:{port}"
         yield workspace
     finally:
         await workspace.end()

@@ -42,7 +42,7 @@ class SignedHttp:
         attempt.via = self._url
         try:
             status, answer, headers = await self._post(body, content_type, extra)
-        except aiohttp.ClientConnectionError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             attempt.via = ""
             raise Unreachable(self._url) from error
         if status != 200:

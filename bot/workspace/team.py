@@ -3,6 +3,7 @@
 import random
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,10 @@ from whenever import Instant
 from bot.workspace.changes import Changes
 from bot.workspace.clock import Clock
 from bot.workspace.conversations import Conversation, Conversations, Kind
-from bot.workspace.delivery import Deliveries, Delivery
+from bot.workspace.delivery import KEPT, Deliveries, Delivery
 from bot.workspace.delivery import Kind as Envelope
 from bot.workspace.faults import Faults
+from bot.workspace.files import StoredFile
 from bot.workspace.manifest import Manifest
 from bot.workspace.messages import Message, Messages
 from bot.workspace.payloads import Json
@@ -41,30 +43,6 @@ class Call:
     status: int = 200
 
 
-@dataclass(slots=True, kw_only=True)
-class StoredFile:
-    """One uploaded file."""
-
-    id: str
-    name: str
-    length: int
-    token: str
-    content: bytes | None = None
-    title: str = ""
-    alt_text: str = ""
-    is_complete: bool = False
-
-    def to_json(self, base_url: str) -> Json:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "title": self.title or self.name,
-            "size": self.length,
-            "alt_txt": self.alt_text,
-            "url_private": f"{base_url}/files/{self.id}/{self.name}",
-        }
-
-
 @dataclass(slots=True)
 class Team:
     """One workspace with one installed app."""
@@ -83,7 +61,7 @@ class Team:
     faults: Faults = field(default_factory=Faults)
     violations: Violations = field(default_factory=Violations)
     files: dict[str, StoredFile] = field(default_factory=dict[str, StoredFile])
-    calls: list[Call] = field(default_factory=list[Call])
+    calls: deque[Call] = field(default_factory=lambda: deque[Call](maxlen=KEPT))
     is_installed: bool = True
     open_socket: Callable[[], str] | None = None
     """The URL of a new socket; None where the app is called over HTTP instead."""

@@ -9,6 +9,8 @@ from bot.workspace.team import Team
 TOKEN = re.compile(r"(<[@#!][^>\n]+>)")
 NAME = re.compile(r"(?<![\w/])([@#])([A-Za-z0-9][\w.-]*)")
 USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+CHANNEL = re.compile(r"<#([CDG][A-Z0-9]+)(?:\|[^>]*)?>")
+BROADCAST = re.compile(r"<!(here|channel|everyone)(?:\|[^>]*)?>")
 
 
 def as_mrkdwn(team: Team, text: str) -> str:
@@ -19,17 +21,19 @@ def as_mrkdwn(team: Team, text: str) -> str:
 
 def as_blocks(text: str) -> list[Json]:
     """The rich_text block that Slack's client sends beside the text."""
-    elements: list[Json] = []
-    position = 0
-    for match in USER.finditer(text):
-        if before := text[position : match.start()]:
-            elements.append({"type": "text", "text": html.unescape(before)})
-        elements.append({"type": "user", "user_id": match[1]})
-        position = match.end()
-    if rest := text[position:]:
-        elements.append({"type": "text", "text": html.unescape(rest)})
+    elements = [_element(piece) for piece in TOKEN.split(text) if piece]
     section = {"type": "rich_text_section", "elements": elements}
     return [{"type": "rich_text", "block_id": "typed", "elements": [section]}]
+
+
+def _element(piece: str) -> Json:
+    if match := USER.fullmatch(piece):
+        return {"type": "user", "user_id": match[1]}
+    if match := CHANNEL.fullmatch(piece):
+        return {"type": "channel", "channel_id": match[1]}
+    if match := BROADCAST.fullmatch(piece):
+        return {"type": "broadcast", "range": match[1]}
+    return {"type": "text", "text": html.unescape(piece)}
 
 
 def _mentions(team: Team, text: str) -> str:

@@ -56,8 +56,6 @@ class Views:
         self.homes: dict[str, View] = {}
 
     def open(self, user: str, body: Json) -> View:
-        if self.stacks.get(user):
-            raise Refused("view_already_open", problems=["a modal is open: use views.push or views.update"])
         view = _new(user, body)
         self.stacks[user] = [view]
         return view

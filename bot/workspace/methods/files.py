@@ -3,10 +3,11 @@
 import secrets
 
 from bot.workspace.content import thread_of
+from bot.workspace.files import StoredFile
 from bot.workspace.method import method
 from bot.workspace.payloads import Json, decoded, objects
 from bot.workspace.refusals import Refused
-from bot.workspace.team import StoredFile, Team
+from bot.workspace.team import Team
 from bot.workspace.tiers import Tier
 
 

@@ -13,6 +13,8 @@ from bot.workspace.views import View
 def open_(team: Team, args: Json) -> Json:
     body = view_body(args.get("view"), "modal")
     user = team.triggers.redeem(str(args.get("trigger_id") or ""), now_s=team.clock.seconds())
+    if team.views.top(user):
+        team.broke("views.open", "a modal is open: use views.push or views.update")
     return shown(team, team.views.open(user, body))
 
 

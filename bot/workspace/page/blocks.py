@@ -147,8 +147,7 @@ class Blocks:
     def _cell(self, cell: Json) -> Html:
         if cell.get("type") == "rich_text":
             return self.rich_text(cell)
-        value = cell.get("text") if cell.get("type") == "raw_text" else cell.get("value", cell.get("text"))
-        return plain(str(value if value is not None else ""))
+        return plain(str(cell.get("text") or ""))
 
     def rich_text(self, block: Json) -> Html:
         """A rich_text block."""

@@ -3,7 +3,7 @@
 from bot.workspace.page.markup import EMPTY, Html, join, tag
 from bot.workspace.payloads import Json, as_list, as_object, objects
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 200, 46, 24, 10
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 560, 200, 46, 26, 24, 10
 
 
 def chart(block: Json) -> Html:
@@ -33,7 +33,7 @@ def _series(body: Json) -> Html:
 
 
 def _x(index: int, count: int) -> float:
-    return LEFT + (WIDTH - LEFT - 12) * (index / (count - 1) if count > 1 else 0.5)
+    return LEFT + (WIDTH - LEFT - RIGHT) * (index / (count - 1) if count > 1 else 0.5)
 
 
 def _y(value: float, top: float) -> float:
@@ -54,7 +54,7 @@ def _bars(values: list[list[float]], top: float) -> Html:
     count = max((len(line) for line in values), default=0)
     if not count:
         return EMPTY
-    slot = (WIDTH - LEFT - 12) / count
+    slot = (WIDTH - LEFT - RIGHT) / count
     width = slot * 0.7 / len(values)
     bars = [
         tag(
@@ -76,14 +76,14 @@ def _axis(top: float) -> Html:
     parts: list[Html] = []
     for share in (0, 0.5, 1):
         y = _y(top * share, top)
-        parts.append(tag("line", x1=LEFT, x2=WIDTH - 12, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid"))
+        parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid"))
         parts.append(tag("text", f"{top * share:g}", x=LEFT - 8, y=f"{y + 4:.1f}", class_="tick end"))
     return join(parts)
 
 
 def _labels(labels: list[str], *, is_bar: bool) -> Html:
     count = len(labels)
-    slot = (WIDTH - LEFT - 12) / max(count, 1)
+    slot = (WIDTH - LEFT - RIGHT) / max(count, 1)
     every = max(1, count // 6)
     return join(
         tag(

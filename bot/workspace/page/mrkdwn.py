@@ -42,7 +42,7 @@ def mrkdwn(team: Team, text: str) -> Html:
     shown = _quoted(replaced(text)).replace("\n", "<br>")
     while HELD.search(shown):
         shown = HELD.sub(lambda match: held[int(match[1])], shown)
-    return Html(shown)
+    return Html(shown.replace("</pre><br>", "</pre>").replace("<br><pre>", "<pre>"))
 
 
 def plain(text: str) -> Html:

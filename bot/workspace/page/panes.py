@@ -1,36 +1,17 @@
 """The panes of the page: who and where, the channel or App Home, the thread, the modal."""
 
-from dataclasses import dataclass
-from urllib.parse import urlencode
-
 from bot.workspace.conversations import Conversation, Kind
 from bot.workspace.page.blocks import Blocks
 from bot.workspace.page.elements import label
-from bot.workspace.page.emoji import named
-from bot.workspace.page.markup import EMPTY, Html, join, tag
-from bot.workspace.page.mrkdwn import clock_time, link, mrkdwn
-from bot.workspace.payloads import Json, as_list, as_object, objects
+from bot.workspace.page.markup import EMPTY, Html, tag
+from bot.workspace.page.messages import Messages
+from bot.workspace.page.where import Where
+from bot.workspace.payloads import Json, as_object, objects
 from bot.workspace.people import Person
 from bot.workspace.workspace import Workspace
 
-TOGETHER_S = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """What one person looks at."""
-
-    person: Person
-    conversation: Conversation
-    thread_ts: str = ""
-    is_home: bool = False
-
-    def url(self, **changes: str) -> str:
-        """The address of this view with something else in it."""
-        is_direct = self.conversation.kind is Kind.IM
-        query = {"as": self.person.name, "channel": "dm" if is_direct else self.conversation.name}
-        query |= {"thread": self.thread_ts} | changes
-        return f"/?{urlencode({key: value for key, value in query.items() if value})}"
+SHOWN = 200
+"""The latest messages of a pane; a page with thousands would be slow to follow."""
 
 
 class Panes:
@@ -40,6 +21,7 @@ class Panes:
         self._workspace = workspace
         self._team = workspace.team
         self._blocks = Blocks(workspace.team)
+        self._messages = Messages(workspace.team)
 
     def page(self, where: Where) -> Html:
         """The body of the page."""
@@ -121,7 +103,7 @@ class Panes:
         return f"Message #{where.conversation.name}, @locum …, or /diagnose cart is slow"
 
     def _log(self, where: Where) -> Html:
-        messages = self._workspace.messages(where.conversation.id, user=where.person.name)
+        messages = self._workspace.messages(where.conversation.id, user=where.person.name)[-SHOWN:]
         empty = tag("p", "Nothing here yet.", class_="empty", id="empty") if not messages else None
         prompts = [
             tag("button", str(one["title"]), class_="button", data_prompt=str(one["message"]))
@@ -132,7 +114,9 @@ class Panes:
             if prompts and where.conversation.kind is Kind.IM
             else None
         )
-        return tag("div", empty, self._messages(where, messages, in_thread=False), suggested, id="log", class_="log")
+        return tag(
+            "div", empty, self._messages.draw(where, messages, in_thread=False), suggested, id="log", class_="log"
+        )
 
     def _home(self, where: Where) -> Html:
         home = self._workspace.home(where.person.name)
@@ -163,9 +147,16 @@ class Panes:
                 tag("a", "✕", href=where.url(thread=""), title="Close"),
                 id="thread-title",
             ),
-            tag("div", self._messages(where, messages, in_thread=True), line, id="thread-log", class_="log"),
+            tag("div", *self._replied(where, messages), line, id="thread-log", class_="log"),
             self._composer(where, where.thread_ts, "Reply…"),
         )
+
+    def _replied(self, where: Where, messages: list[Json]) -> list[Html]:
+        count = len(messages) - 1
+        words = "1 reply" if count == 1 else f"{count} replies"
+        rule = tag("p", words, class_="rule", id="rule") if count else EMPTY
+        rest = self._messages.draw(where, messages[1:], in_thread=True)
+        return [self._messages.draw(where, messages[:1], in_thread=True), rule, rest]
 
     def _composer(self, where: Where, thread_ts: str, hint: str) -> Html:
         if where.conversation.is_archived:
@@ -173,116 +164,6 @@ class Panes:
         box = tag("textarea", placeholder=hint, rows=1, aria_label=hint)
         send = tag("button", "Send", class_="button primary")
         return tag("form", box, send, class_="composer", data_thread=thread_ts)
-
-    def _messages(self, where: Where, messages: list[Json], *, in_thread: bool) -> Html:
-        drawn: list[Html] = []
-        before: Json | None = None
-        for one in messages:
-            drawn.append(self._message(where, one, in_thread=in_thread, is_next=_follows(before, one)))
-            before = one
-        return join(drawn)
-
-    def _message(self, where: Where, one: Json, *, in_thread: bool, is_next: bool) -> Html:
-        is_private = bool(one.get("is_ephemeral"))
-        classes = ["message", "next" if is_next else "", "ephemeral" if is_private else ""]
-        private = tag("div", "👁 Only visible to you", class_="private") if is_private else None
-        return tag(
-            "article",
-            None if is_next else self._avatar(one),
-            tag(
-                "div",
-                private,
-                None if is_next else self._byline(one),
-                self._content(one),
-                self._reactions(one),
-                None if in_thread else self._replies(where, one),
-                class_="body",
-            ),
-            None if is_private else self._tools(where, one, in_thread=in_thread),
-            id=f"{'t' if in_thread else 'm'}-{one['ts']}",
-            class_=" ".join(name for name in classes if name),
-            data_ts=str(one["ts"]),
-        )
-
-    def _avatar(self, one: Json) -> Html:
-        name = self._name(one)
-        kind = "bot" if one.get("bot_id") == self._team.bot.bot_id else f"a{sum(map(ord, name)) % 6}"
-        return tag("span", name[:1].upper(), class_=f"avatar {kind}")
-
-    def _byline(self, one: Json) -> Html:
-        app = tag("span", "APP", class_="badge") if one.get("bot_id") else None
-        time = tag("time", clock_time(one["ts"]), title=clock_time(one["ts"], "%d %b %Y %H:%M:%S"))
-        return tag("div", tag("b", self._name(one)), app, time, class_="byline")
-
-    def _name(self, one: Json) -> str:
-        person = self._team.people.by_id.get(str(one.get("user", "")))
-        return person.real_name if person else str(one.get("username") or one.get("bot_id") or "Slackbot")
-
-    def _content(self, one: Json) -> Html:
-        blocks = objects(one.get("blocks"))
-        words = self._blocks.draw(blocks) if blocks else mrkdwn(self._team, str(one.get("text") or ""))
-        files = [self._file(file) for file in objects(one.get("files"))]
-        edited = tag("small", "(edited)", class_="muted") if one.get("edited") else None
-        live = tag("span", class_="caret") if one.get("is_streaming") else None
-        attached = [self._attachment(part) for part in objects(one.get("attachments"))]
-        return tag("div", words, live, edited, *attached, *files, class_="content")
-
-    def _attachment(self, one: Json) -> Html:
-        color = str(one.get("color") or "")
-        shade = {"danger": "bad", "warning": "warn", "good": "good"}.get(color, "")
-        title, url = str(one.get("title") or ""), str(one.get("title_link") or "")
-        fields = [
-            tag(
-                "div",
-                tag("b", str(field.get("title") or "")),
-                tag("br"),
-                mrkdwn(self._team, str(field.get("value") or "")),
-            )
-            for field in objects(one.get("fields"))
-        ]
-        text = str(one.get("text") or (one.get("fallback") or "" if not one.get("blocks") and not title else ""))
-        return tag(
-            "div",
-            mrkdwn(self._team, str(one["pretext"])) if one.get("pretext") else None,
-            tag("b", link(url, title) if url else title) if title else None,
-            tag("div", mrkdwn(self._team, text)) if text else None,
-            tag("div", *fields, class_="fields") if fields else None,
-            self._blocks.draw(objects(one.get("blocks"))),
-            class_=f"attachment {shade}".strip(),
-        )
-
-    def _file(self, file: Json) -> Html:
-        url, name = f"/files/{file['id']}/{file['name']}", str(file["title"])
-        if name.endswith((".png", ".jpg", ".gif")) or str(file["name"]).endswith((".png", ".jpg", ".gif")):
-            return tag("a", tag("img", src=url, alt=str(file.get("alt_txt") or name), class_="picture"), href=url)
-        return tag("a", f"📄 {name} ", tag("small", f"{file['size']} bytes"), href=url, class_="file")
-
-    def _reactions(self, one: Json) -> Html:
-        drawn = [
-            tag("span", f"{named(str(each['name']))} {each['count']}", class_="reaction")
-            for each in objects(one.get("reactions"))
-        ]
-        return tag("div", *drawn, class_="reactions") if drawn else EMPTY
-
-    def _replies(self, where: Where, one: Json) -> Html:
-        if not one.get("reply_count"):
-            return EMPTY
-        count = int(one["reply_count"])
-        words = "1 reply" if count == 1 else f"{count} replies"
-        faces = [self._avatar({"user": who, "bot_id": self._bot(who)}) for who in as_list(one["reply_users"])]
-        last = tag("span", f"last at {clock_time(one['latest_reply'])}", class_="muted")
-        return tag("a", *faces, tag("b", words), last, href=where.url(thread=one["ts"]), class_="replies")
-
-    def _bot(self, who: str) -> str:
-        person = self._team.people.by_id.get(who)
-        return person.bot_id if person else who
-
-    def _tools(self, where: Where, one: Json, *, in_thread: bool) -> Html:
-        shortcuts = [
-            tag("button", name, data_shortcut=callback_id) for callback_id, name in self._team.manifest.shortcuts
-        ]
-        reply = None if in_thread else tag("a", "Reply", href=where.url(thread=str(one.get("thread_ts") or one["ts"])))
-        return tag("div", reply, *shortcuts, class_="tools")
 
     def _modal(self, where: Where) -> Html:
         view = self._workspace.modal(where.person.name)
@@ -304,11 +185,3 @@ class Panes:
             tag("footer", close, submit),
             data_hash=f"{view['hash']} {sorted(errors.items())}",
         )
-
-
-def _follows(before: Json | None, one: Json) -> bool:
-    """Whether a message belongs under the one before it, without a byline of its own."""
-    if before is None or one.get("is_ephemeral") or before.get("is_ephemeral") or before.get("reply_count"):
-        return False
-    same = before.get("user") == one.get("user") and before.get("bot_id") == one.get("bot_id")
-    return same and float(one["ts"]) - float(before["ts"]) < TOGETHER_S

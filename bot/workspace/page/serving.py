@@ -7,7 +7,8 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.workspace.page.markup import Html
-from bot.workspace.page.panes import Panes, Where
+from bot.workspace.page.panes import Panes
+from bot.workspace.page.where import Where
 from bot.workspace.people import Person
 from bot.workspace.workspace import Workspace
 

@@ -87,10 +87,9 @@ async function refresh() {
 
 function watch() {
   const source = new EventSource("/changes");
-  let wasLost = false;
   source.onmessage = refresh;
-  source.onerror = () => (wasLost = true);
-  source.onopen = () => wasLost && refresh();
+  // What changed between drawing the page and listening, or while the connection was lost.
+  source.onopen = refresh;
 }
 
 // What people do.
