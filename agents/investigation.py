@@ -113,7 +113,7 @@ class Investigation:
             instructions=specialist.instructions,
             findings=report.findings,
             evidence=(await self.ground()).evidence,
-            causes=frozenset(causes()),
+            causes=frozenset(name for name, each in causes().items() if each.area in specialist.areas),
         )
         answer = await ask(
             brief,

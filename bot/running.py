@@ -1,0 +1,245 @@
+"""One process of Locum, wired: the stores, the workflow service, and the parts that were asked for."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncGenerator, Collection, Generator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from starlette.routing import BaseRoute
+from whenever import Instant
+
+from agents.specialist import check_tools, read_all, shipped
+from bot.connectors import Connector, Health, world_connectors
+from bot.desk import Desk
+from bot.embedded import servers
+from bot.intake import Intake
+from bot.investigator import StoredInvestigator
+from bot.settings import Settings
+from bot.stores import connection
+from bot.stores.inbox import Inbox
+from bot.stores.incidents import Incidents
+from bot.stores.marks import RedisCache, RedisMarks, RedisSeen
+from bot.stores.sessions import Sessions
+from bot.telemetry import logs, traces
+from bot.web.app import create_app
+from bot.wiring import open_model
+from bot.workflows import service
+from bot.workflows.activities import Activities
+from bot.workflows.desk import TemporalDesk
+from bot.workflows.ports import Silent, Threads
+from bot.worlds import open_worlds
+from tools.catalogue import catalogue
+
+STOP_S = 3
+HEALTH_TTL_S = 10.0
+"""Connectors are asked at most this often, however often `/health` is."""
+
+_log = structlog.get_logger("locum")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A process that is ready."""
+
+    url: str
+    """Of the HTTP surface; empty where there is none."""
+    embedded: tuple[servers.Child, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    settings: Settings
+    store: connection.Store
+    incidents: Incidents
+    sessions: Sessions
+    client: service.Client
+    workflows: service.Workflows
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[Running]:
+    """The parts `bot` and `worker`, for as long as the context lasts.
+
+    Raises:
+        bot.embedded.folder.FolderTaken: when another Locum runs on the same data.
+        bot.embedded.child.ServerFailed: when an embedded server does not start.
+        bot.workflows.service.WorkflowsAway: when the workflow service does not answer.
+        bot.slack.calls.SlackError: when Slack refuses the tokens.
+    """
+    logs.configure(settings.telemetry)
+    traces.configure(settings.telemetry)
+    async with AsyncExitStack() as stack:
+        endpoints = await stack.enter_async_context(servers.running(settings))
+        shared = await _connected(settings, endpoints, stack)
+        if "worker" in parts:
+            await _work(shared, stack)
+        url = await _serve(shared, stack) if "bot" in parts else ""
+        yield Running(url=url, embedded=endpoints.embedded)
+
+
+async def _connected(settings: Settings, endpoints: servers.Endpoints, stack: AsyncExitStack) -> _Shared:
+    store = connection.connect(endpoints.redis_url)
+    stack.push_async_callback(store.aclose)
+    temporal = settings.temporal
+    client = await service.connect(endpoints.temporal_address, namespace=temporal.namespace, tls=temporal.tls)
+    return _Shared(
+        settings=settings,
+        store=store,
+        incidents=Incidents(store),
+        sessions=Sessions(store),
+        client=client,
+        workflows=service.Workflows(client, quiet_s=settings.alerts.quiet_minutes * 60),
+    )
+
+
+async def _work(shared: _Shared, stack: AsyncExitStack) -> None:
+    """Investigations: the only part that opens the world and the model."""
+    settings = shared.settings
+    specialists = read_all(settings.specialists_dir) if settings.specialists_dir else shipped()
+    check_tools(specialists, tuple(catalogue()))
+    investigator = StoredInvestigator(
+        worlds=await stack.enter_async_context(open_worlds(settings)),
+        specialists=specialists,
+        model=await stack.enter_async_context(open_model(settings)),
+        cache=RedisCache(shared.store),
+        incidents=shared.incidents,
+        sessions=shared.sessions,
+    )
+    activities = Activities(
+        incidents=shared.incidents,
+        sessions=shared.sessions,
+        investigator=investigator,
+        threads=await _threads(shared, stack),
+    )
+    await stack.enter_async_context(service.worker(shared.client, activities))
+    _log.info("worker runs")
+
+
+async def _threads(shared: _Shared, stack: AsyncExitStack) -> Threads:
+    slack = shared.settings.slack
+    if slack.bot_token is None:
+        return Silent()
+    from bot.slack.calls import connect
+    from bot.slack.channels import Channels
+    from bot.slack.sending import Sender
+    from bot.slack.threads import SlackThreads
+
+    calls = connect(slack)
+    stack.push_async_callback(calls.close)
+    return SlackThreads(Sender(calls), Channels(calls), RedisMarks(shared.store))
+
+
+async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
+    """Slack, the webhooks and the HTTP surface; gives its address."""
+    settings = shared.settings
+    desk = TemporalDesk(incidents=shared.incidents, sessions=shared.sessions, workflows=shared.workflows)
+    inbox = Inbox(shared.store)
+    app = create_app(settings, inbox=inbox, desk=desk, healths=_Healths(shared))
+    await _slack(shared, desk, app.router.routes, stack)
+    # The reader's name survives a restart, so that a process finds what it had taken before it was killed.
+    intake = Intake(
+        settings, inbox=inbox, incidents=shared.incidents, workflows=shared.workflows, reader=socket.gethostname()
+    )
+    reading = asyncio.create_task(intake.run())
+    stack.push_async_callback(_ended, reading)
+    listening = socket.create_server((settings.http.host, settings.http.port))
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_S)
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    stack.push_async_callback(_stopped, server, serving)
+    await server.is_up.wait()
+    host, port = listening.getsockname()[:2]
+    _log.info("listening", address=f"{host}:{port}", pid=os.getpid())
+    return f"http://{host}:{port}"
+
+
+async def _slack(shared: _Shared, desk: Desk, routes: list[BaseRoute], stack: AsyncExitStack) -> None:
+    slack = shared.settings.slack
+    if slack.bot_token is None:
+        return
+    from bot.slack.app import create
+
+    seen = RedisSeen(shared.store)
+    app = create(slack, desk, seen)
+    stack.push_async_callback(app.close)
+    if slack.mode == "http":
+        from bot.slack.http import route
+
+        routes.append(route(app, slack, seen))
+        return
+    from bot.slack.socket import Socket
+
+    connected = Socket(app, slack)
+    await connected.connect()
+    stack.push_async_callback(connected.close)
+
+
+class _Server(uvicorn.Server):
+    """A server inside a process that does more than serve."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals belong to the command."""
+        yield
+
+
+class _Healths:
+    """How every connector is, asked now and then and not at each request."""
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+        self._asking = asyncio.Lock()
+        self._found: tuple[Connector, ...] = ()
+        self._asked_at_s = 0.0
+
+    async def __call__(self) -> Sequence[Connector]:
+        async with self._asking:
+            now_s = asyncio.get_running_loop().time()
+            if not self._found or now_s - self._asked_at_s > HEALTH_TTL_S:
+                self._found, self._asked_at_s = await self._ask(), now_s
+            return self._found
+
+    async def _ask(self) -> tuple[Connector, ...]:
+        shared = self._shared
+        async with open_worlds(shared.settings) as worlds:
+            sources = await world_connectors(worlds.about("", ()), shared.settings)
+        return (await self._store(), await self._temporal(), *sources)
+
+    async def _store(self) -> Connector:
+        try:
+            with connection.asked("answer"):
+                await self._shared.store.ping()
+            health, detail = Health.OK, "answers"
+        except connection.StoreError as error:
+            health, detail = Health.FAILED, str(error)
+        return Connector(name="redis", health=health, detail=detail, checked_at=Instant.now())
+
+    async def _temporal(self) -> Connector:
+        is_well = await self._shared.workflows.is_reachable()
+        health, detail = (Health.OK, "answers") if is_well else (Health.FAILED, "does not answer")
+        return Connector(name="temporal", health=health, detail=detail, checked_at=Instant.now())
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def _stopped(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await asyncio.wait({serving}, timeout=STOP_S + 1)
+    serving.cancel()
