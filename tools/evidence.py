@@ -81,7 +81,8 @@ class Evidence:
     @classmethod
     def gap(cls, tool: str, query: str, outcome: Outcome, why: str) -> Self:
         """Evidence of a source that could not be read; `why` says the reason and what to do."""
-        query, reason = redact(query), bounded(redact(why))
+        # What is left of a reason that was all invisible characters is no reason.
+        query, reason = redact(query), bounded(redact(why)) or Redacted("no reason was given")
         return cls(id=_id(tool, query, None, outcome, reason), tool=tool, query=query, outcome=outcome, why=reason)
 
     def narrowed(self, query: str, text: str) -> "Evidence":

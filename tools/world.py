@@ -29,6 +29,14 @@ class Cluster(Protocol):
         """
         ...
 
+    async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
+        """What happens to objects of one kind during some seconds, oldest first.
+
+        Each is `{"type": "ADDED" | "MODIFIED" | "DELETED", "object": …, "before": … or None}`: the event as the API
+        server sends it, and the object as it was known until then. A snapshot raises `ToolNoSource`.
+        """
+        ...
+
     async def log(self, namespace: str, pod: str, container: str | None, *, previous: bool, tail_lines: int) -> str:
         """The newest lines of a container's log, newest last."""
         ...

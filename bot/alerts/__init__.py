@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from bot.alerts.payload import Batch, read_json
+from bot.alerts.payload import Batch, ParseError, read_json
+
+__all__ = ["Batch", "ParseError", "parse", "parse_any", "sources"]
 
 Parse = Callable[[Mapping[str, Any]], Batch]
 

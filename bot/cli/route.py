@@ -34,8 +34,7 @@ def _read(file: Path) -> bytes:
 
 
 def _alerts(body: bytes) -> list[Alert]:
-    from bot.alerts import parse_any
-    from bot.alerts.payload import ParseError
+    from bot.alerts import ParseError, parse_any
 
     try:
         return list(parse_any(body).alerts)

@@ -43,6 +43,7 @@ async def until_told(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     Raises:
         BadInput: when something that is needed is missing or refuses.
     """
+    from agents.specialist import SpecialistError
     from bot.embedded.child import ServerFailed
     from bot.embedded.folder import FolderTaken
     from bot.slack.calls import SlackError
@@ -55,7 +56,15 @@ async def until_told(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await work(stop)
-    except (ServerFailed, FolderTaken, SlackError, ConnectorError, WorkflowsAway, SnapshotError) as error:
+    except (
+        ServerFailed,
+        FolderTaken,
+        SlackError,
+        ConnectorError,
+        WorkflowsAway,
+        SnapshotError,
+        SpecialistError,
+    ) as error:
         raise BadInput(str(error)) from error
 
 

@@ -53,13 +53,13 @@ class Asking:
         if not _is_from_a_person(event, me):
             return None
         said, is_direct = str(event.get("text") or ""), event.get("channel_type") == "im"
-        mentioned = re.compile(rf"<@{re.escape(me)}(?:\|[^>]*)?>")
+        mentioned = re.compile(rf" ?<@{re.escape(me)}(?:\|[^>]*)?>")
         if not is_direct and not mentioned.search(said):
             return None
         channel, ts = str(event["channel"]), str(event["ts"])
         return Question(
             key=f"{channel}:{ts}",
-            text=text.plain(text.readable(mentioned.sub(" ", said)), QUESTION),
+            text=text.plain(text.readable(mentioned.sub("", said)), QUESTION),
             asked_by=str(event["user"]),
             place=Place(channel=channel, thread_ts=str(event.get("thread_ts") or ts), message_ts=ts),
         )
@@ -118,7 +118,7 @@ class Asking:
         if not await self._seen.first(_key(question), SEEN_S):
             return
         try:
-            await self._sender.post(place, lines.line(said), Priority.FIRST)
+            await self._sender.post(place, lines.line(said), Priority.ANSWER)
         except SlackError as error:
             logger.warning("nobody could be told", extra={"key": question.key, "why": str(error)})
 

@@ -70,6 +70,8 @@ class Calls:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self.client = client
+        self.scopes: frozenset[str] = frozenset()
+        """The token's, as Slack tells them with every answer; empty until then."""
         self._me: dict[str, Any] = {}
 
     async def __call__(self, method: Method, **arguments: Any) -> dict[str, Any]:
@@ -108,6 +110,8 @@ class Calls:
             answer = await self.client.api_call(method, http_verb="GET", params=given)  # pyright: ignore[reportUnknownMemberType]
         else:
             answer = await self.client.api_call(method, json=given)  # pyright: ignore[reportUnknownMemberType]
+        if granted := str(answer.headers.get("x-oauth-scopes") or ""):
+            self.scopes = frozenset(scope.strip() for scope in granted.split(","))
         return dict(answer.data)
 
 

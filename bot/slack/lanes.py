@@ -12,9 +12,10 @@ class Priority(IntEnum):
     """Who goes first when there is a queue."""
 
     FIRST = 0
-    """First messages and conclusions: what somebody waits for."""
-    STATE = 1
-    PROGRESS = 2
+    """A thread's first message: the sign that something was noticed."""
+    ANSWER = 1
+    STATE = 2
+    PROGRESS = 3
 
 
 class Lane:

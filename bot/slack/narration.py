@@ -4,6 +4,7 @@ The whole plan is kept here and not in the stream, so whatever happens to the st
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from bot.slack.sending import Sender
 
 STREAM_S = 240
 """Slack ends a stream after about five minutes; we end it before and go on with updates."""
+LEAVE_S = 3.0
 STREAM_GAP_S = 1.0
 UPDATE_GAP_S = 3.0
 _STREAM = "stream:"
@@ -65,9 +67,22 @@ class Narration:
         try:
             await self._show_news()
             await reading
+        except asyncio.CancelledError:
+            await self._leave()
+            raise
         finally:
             reading.cancel()
             await asyncio.wait({reading})
+
+    async def _leave(self) -> None:
+        """Leaves nothing spinning when the run is stopped; whoever tells it again goes on in the same messages."""
+        if not self._pages:
+            return
+        self._plan.close()
+        with contextlib.suppress(SlackError, TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._show()
+                await self._stop()
 
     async def _read(self, events: AsyncIterator[tuple[str, Event]]) -> None:
         try:

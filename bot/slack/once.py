@@ -37,7 +37,7 @@ class Once:
         self._sender = sender
         self._marks = marks
 
-    async def post(self, key: str, place: Place, message: Message, priority: Priority = Priority.FIRST) -> str:
+    async def post(self, key: str, place: Place, message: Message, priority: Priority) -> str:
         """The ts of the message that stands for `key`, posted now or before.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ PAGES = 10
 """Pages of history that are searched for a message of ours."""
 
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "block_mismatch"})
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 _OVER = frozenset({"message_not_in_streaming_state", "stopped_by_user", "message_not_found"})
 
 logger = logging.getLogger(__name__)
@@ -33,14 +34,14 @@ class Sender:
         self._starts = Lane(burst=5, gap_s=4)
         self._stops = Lane(burst=5, gap_s=4)
 
-    async def post(self, place: Place, message: Message, priority: Priority = Priority.FIRST) -> str:
+    async def post(self, place: Place, message: Message, priority: Priority) -> str:
         """Post in the place's thread, or in its channel where it has none; the new message's ts.
 
         Raises:
             Refused: when Locum may not post there.
             Unavailable: when nobody answered; the message may have been posted.
         """
-        lane = self._posts.setdefault(place.channel, Lane(burst=4, gap_s=1.1))
+        lane = self._posts.setdefault(place.channel, Lane(burst=5, gap_s=1.1))
         arguments: dict[str, Any] = {
             "channel": place.channel,
             "thread_ts": place.thread_ts or None,
@@ -48,19 +49,31 @@ class Sender:
             "unfurl_media": False,
         }
         async with lane.turn(priority):
-            answer = await self._with_fallback(Method.POST, message, arguments)
+            try:
+                answer = await self._with_fallback(Method.POST, message, arguments)
+            except Refused as refusal:
+                if refusal.code != "thread_not_found":
+                    raise
+                # Somebody deleted the thread's root. What there is to say is said in the channel.
+                answer = await self._with_fallback(Method.POST, message, arguments | {"thread_ts": None})
         return str(answer["ts"])
 
-    async def update(self, place: Place, ts: str, message: Message, priority: Priority = Priority.STATE) -> None:
-        """Replace a message of ours."""
+    async def update(self, place: Place, ts: str, message: Message, priority: Priority) -> None:
+        """Replace a message of ours; one that somebody deleted stays deleted."""
+        # Slack's default would link names here; `none` is what it does when posting.
+        arguments = {"channel": place.channel, "ts": ts, "parse": "none"}
         async with self._updates.turn(priority):
-            # Slack's default would link names here; `none` is what it does when posting.
-            await self._with_fallback(Method.UPDATE, message, {"channel": place.channel, "ts": ts, "parse": "none"})
+            try:
+                await self._with_fallback(Method.UPDATE, message, arguments)
+            except Refused as refusal:
+                if refusal.code not in _GONE:
+                    raise
+                logger.warning("a message cannot be updated any more", extra=arguments | {"code": refusal.code})
 
     async def find(self, place: Place, event_type: str, payload: Mapping[str, Any], *, oldest: str) -> str:
         """The ts of our message with this metadata since `oldest`, or empty."""
         me = await self.calls.me()
-        async for message in self._messages(place, oldest):
+        for message in await self._messages(place, oldest):
             metadata: dict[str, Any] = message.get("metadata") or {}
             carried: dict[str, Any] = metadata.get("event_payload") or {}
             is_ours = message.get("bot_id") == me.get("bot_id") or message.get("user") == me.get("user_id")
@@ -128,25 +141,26 @@ class Sender:
             logger.exception("Slack refused blocks; the text goes out", extra={"code": refusal.code})
             return await self.calls(method, **arguments, **_content(replace(message, blocks=())))
 
-    async def _messages(self, place: Place, oldest: str) -> AsyncIterator[dict[str, Any]]:
-        method = Method.REPLIES if place.thread_ts else Method.HISTORY
-        cursor: str | None = None
+    async def _messages(self, place: Place, oldest: str) -> list[dict[str, Any]]:
+        if not place.thread_ts:
+            return await self._read(Method.HISTORY, channel=place.channel, oldest=oldest)
+        try:
+            return await self._read(Method.REPLIES, channel=place.channel, ts=place.thread_ts, oldest=oldest)
+        except Refused as refusal:
+            if refusal.code != "thread_not_found":
+                raise
+            return await self._read(Method.HISTORY, channel=place.channel, oldest=oldest)
+
+    async def _read(self, method: Method, **arguments: Any) -> list[dict[str, Any]]:
+        found, cursor = list[dict[str, Any]](), None
         for _ in range(PAGES):
-            answer = await self.calls(
-                method,
-                channel=place.channel,
-                ts=place.thread_ts or None,
-                oldest=oldest,
-                include_all_metadata=True,
-                limit=200,
-                cursor=cursor,
-            )
-            for message in listed(answer, "messages"):
-                yield message
+            answer = await self.calls(method, **arguments, include_all_metadata=True, limit=200, cursor=cursor)
+            found += listed(answer, "messages")
             cursor = following(answer)
             if cursor is None:
-                return
-        logger.warning("the search for a message of ours gave up", extra={"channel": place.channel})
+                return found
+        logger.warning("the search for a message of ours gave up", extra={"channel": arguments["channel"]})
+        return found
 
 
 def _content(message: Message) -> dict[str, Any]:

@@ -33,8 +33,12 @@ class Socket:
         await self._slack.ready()
         # Made here, inside the running loop: the handler starts tasks of its own.
         self._handler = AsyncSocketModeHandler(self._slack.app, self._token, ping_interval=PING_S)
-        async with asyncio.timeout(CONNECT_S):
-            await self._handler.connect_async()
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._handler.connect_async()
+        except TimeoutError:
+            await self.close()
+            raise
         self._watch = asyncio.create_task(self._keep(self._handler))
 
     async def is_connected(self) -> bool:

@@ -40,7 +40,9 @@ class SlackThreads:
         place = replace(incident.place, channel=await self._channels.resolve(incident.place.channel))
         if place.thread_ts:
             return place
-        return replace(place, thread_ts=await self._once.post(f"root:{incident.id}", place, root(incident)))
+        return replace(
+            place, thread_ts=await self._once.post(f"root:{incident.id}", place, root(incident), Priority.FIRST)
+        )
 
     async def refresh(self, incident: Incident) -> None:
         """Redraws the root, when it is ours; says once in the thread when everything resolved."""
@@ -66,8 +68,9 @@ class SlackThreads:
             async for _ in events:
                 pass
             return
-        # Slack streams to a person; an alert has nobody who asked.
-        recipient = incident.question.asked_by if incident.question else ""
+        # Slack streams to a person; an alert, and a program, has nobody who would read along.
+        asked = incident.question
+        recipient = asked.asked_by if asked and asked.place else ""
         await Narration(self._sender, self._marks, place, session_id, recipient).tell(events)
 
     async def conclude(self, incident: Incident, session_id: SessionId, diagnosis: Diagnosis) -> None:
@@ -95,7 +98,7 @@ class SlackThreads:
         self, key: str, place: Place, message: Message, event_type: str, payload: Mapping[str, object]
     ) -> None:
         metadata = {"event_type": event_type, "event_payload": payload}
-        await self._once.post(key, place, replace(message, metadata=metadata))
+        await self._once.post(key, place, replace(message, metadata=metadata), Priority.ANSWER)
 
 
 def connected(settings: Slack, marks: Marks) -> SlackThreads:

@@ -6,7 +6,7 @@ from typing import Any
 
 from whenever import Instant
 
-from agents.alert import Alert, AlertStatus
+from agents.alert import Alert
 from agents.case import SessionId
 from agents.grouping import GroupKey
 from agents.health import Verdict
@@ -18,11 +18,10 @@ CARRIED = 50
 """Alerts that a record carries; the counts have the rest."""
 
 # One step, so that two readers of the inbox never count one delivery twice nor mix two states of an alert.
-_APPLY = (
-    """
-if redis.call('SADD', KEYS[5], ARGV[1]) == 0 then return {0, 0, 0} end
+_APPLY = """
+if redis.call('SADD', KEYS[5], ARGV[2]) == 0 then return {0, 0, 0} end
 local new, repeated, resolved = 0, 0, 0
-for i = 2, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   local fingerprint, status, score, alert = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local was = redis.call('ZSCORE', KEYS[3], fingerprint)
   if status == 'firing' then
@@ -37,11 +36,9 @@ for i = 2, #ARGV, 4 do
   redis.call('HSET', KEYS[2], fingerprint, alert)
 end
 redis.call('HINCRBY', KEYS[1], 'repeats', repeated)
-for i = 1, 5 do redis.call('EXPIRE', KEYS[i], tonumber(%d)) end
+for i = 1, 5 do redis.call('EXPIRE', KEYS[i], tonumber(ARGV[1])) end
 return {new, repeated, resolved}
 """
-    % KEEP_S
-)  # noqa: UP031 - braces are Lua's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +117,7 @@ class Incidents:
     async def apply(self, incident_id: IncidentId, entry: str, alerts: Sequence[Alert]) -> Applied:
         """Takes alerts of one delivery; the same `entry` again changes nothing."""
         key = _key(incident_id)
-        arguments: list[Any] = [entry]
+        arguments: list[Any] = [KEEP_S, entry]
         for alert in alerts:
             arguments += [alert.fingerprint, str(alert.status), alert.starts_at.timestamp(), pack(alert)]
         with asked("store alerts"):
@@ -141,7 +138,7 @@ class Incidents:
                 batch.lrange(f"{key}:sessions", 0, -1)
                 fields, firing, gone, firing_count, alert_count, sessions = await batch.execute()
             names = [*firing, *gone][:CARRIED]
-            packed = await self._store.hmget(f"{key}:alerts", names) if names else []
+            packed: list[bytes | None] = await self._store.hmget(f"{key}:alerts", names) if names else []
         if not fields:
             return None
         text = {name.decode(): value for name, value in fields.items()}
@@ -225,11 +222,6 @@ class Incidents:
 def _status(text: dict[str, bytes], alert_count: int, firing_count: int) -> IncidentStatus:
     all_gone = alert_count > 0 and firing_count == 0
     return IncidentStatus.RESOLVED if all_gone or "resolved" in text else IncidentStatus.OPEN
-
-
-def is_firing(alert: Alert) -> bool:
-    """Whether its source says that it fires."""
-    return alert.status is AlertStatus.FIRING
 
 
 def _key(incident_id: IncidentId) -> str:

@@ -11,8 +11,9 @@ from whenever import Instant
 
 from tests.kubernetes import scenes
 from tools.errors import ToolNoSource
+from tools.kind import plural
 from tools.kubernetes.events import EventsArgs, events, normalised
-from tools.kubernetes.kinds import canonical, plural
+from tools.kubernetes.kinds import canonical
 from tools.kubernetes.logs import LogsArgs, logs
 from tools.kubernetes.objects import MAX_LINES, ObjectsArgs, objects
 from tools.kubernetes.render import excerpt

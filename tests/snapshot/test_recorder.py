@@ -38,6 +38,9 @@ class Cluster:
             raise found
         return found
 
+    async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
+        raise AssertionError((kind, namespace, seconds))
+
     async def log(self, namespace: str, pod: str, container: str | None, *, previous: bool, tail_lines: int) -> str:
         assert namespace == "shop"
         assert tail_lines >= 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.errors import ToolNoSource, ToolUnavailable
+from tools.kind import plural
 from tools.kubernetes.fields import Fields, items, mapping, text, value, words
-from tools.kubernetes.kinds import plural
 
 Get = Callable[[str], Awaitable[Mapping[str, Any]]]
 """Reads one path of the API server as JSON."""

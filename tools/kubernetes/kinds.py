@@ -1,5 +1,7 @@
 """How people and `kubectl` call kinds of objects, and what the objects themselves say. Pure."""
 
+from tools.kind import plural
+
 _SHORT = {
     "po": "Pod", "deploy": "Deployment", "rs": "ReplicaSet", "sts": "StatefulSet", "ds": "DaemonSet", "cj": "CronJob",
     "svc": "Service", "ep": "Endpoints", "ing": "Ingress", "netpol": "NetworkPolicy", "no": "Node", "ns": "Namespace",
@@ -20,19 +22,6 @@ CLUSTER_SCOPED = frozenset((
     "IngressClass", "VolumeAttachment", "CSIDriver", "CSINode", "ClusterRole", "ClusterRoleBinding",
     "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "APIService", "RuntimeClass",
 ))  # fmt: skip
-
-
-def plural(kind: str) -> str:
-    """The word that `kubectl get` takes."""
-    word, dot, group = kind.partition(".")
-    word = word.lower()
-    if word.endswith(("s", "x", "ch", "sh")):
-        word = word if word == "endpoints" else f"{word}es"
-    elif word.endswith("y") and word[-2:-1] not in "aeiou":
-        word = f"{word[:-1]}ies"
-    else:
-        word = f"{word}s"
-    return f"{word}{dot}{group}"
 
 
 _WORDS = {**_SHORT, **{kind.lower(): kind for kind in NATIVE}, **{plural(kind): kind for kind in NATIVE}}

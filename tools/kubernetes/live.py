@@ -4,20 +4,24 @@ Only GET is ever sent. Secrets are not read: to list them is to see their values
 """
 
 import asyncio
+import contextlib
+import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import aiohttp
 import orjson
 import yaml
 
-from tools.errors import ToolError, ToolNoSource, ToolRefused, ToolRetry, ToolUnavailable
+from tools.errors import ToolNoSource, ToolRefused, ToolRetry, ToolUnavailable
+from tools.kubernetes.changes import Changes
 from tools.kubernetes.discovery import Discovery, Resource
-from tools.kubernetes.fields import items, mapping, text
+from tools.kubernetes.fields import items, mapping, number, text
 from tools.kubernetes.kinds import canonical
+from tools.kubernetes.refusals import BadRequest, Expired, refusal
 from tools.world import Object
 
 PAGE = 500
@@ -25,9 +29,14 @@ PAGE = 500
 MAX_LOG_BYTES = 2 * 2**20
 """Bytes of a log that are kept, the newest."""
 _RESTARTS = 3
-"""Times that a list begins anew when the server dropped its continuation."""
+"""Times that a list or a watch begins anew when the server no longer knows where it stood."""
+_PAUSE_S = 0.5
+"""Between two watches, so that a server which ends each at once is not asked without end."""
 _NOT_YET = ("is waiting to start", "ContainerCreating", "PodInitializing", "previous terminated container")
 """What the kubelet says of a container that has written nothing: a fact, not a failure."""
+
+
+T = TypeVar("T")
 
 
 class LiveCluster:
@@ -36,26 +45,31 @@ class LiveCluster:
     def __init__(self, *, kubeconfig: Path | None = None, context: str | None = None, timeout_s: float = 10.0) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._client: Any = None
         self._connecting = asyncio.Lock()
         self._discovery = Discovery(self._json)
 
     async def objects(self, kind: str, namespace: str | None) -> Sequence[Object]:
         """All objects of one kind, page by page."""
-        kind = canonical(kind)
-        if kind == "Secret":
-            raise ToolRefused("Locum does not read secrets: whoever may list them sees their values")
-        resource = await self._discovery.find(kind)
-        for _ in range(_RESTARTS):
-            try:
-                return await self._pages(resource, None if namespace is None else quote(namespace, safe=""))
-            except _Expired:
-                continue
-            except ToolNoSource:
-                self._discovery.forget(kind)
-                raise
-        raise ToolUnavailable(f"the list of {resource.plural} changed faster than it could be read")
+        async with self._served(kind) as resource:
+            return (await self._list(resource, _segment(namespace)))[0]
+
+    async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
+        """What happens to objects of one kind: lists them, then follows what the server tells from there on."""
+        async with self._served(kind) as resource:
+            listed, version = await self._list(resource, _segment(namespace))
+            changes = Changes(listed)
+            ends_at = asyncio.get_running_loop().time() + seconds
+            for _ in range(_RESTARTS):
+                try:
+                    await self._follow(resource.path(_segment(namespace)), version, changes, ends_at)
+                except Expired:
+                    listed, version = await self._list(resource, _segment(namespace))
+                    changes.catch_up(listed)
+                else:
+                    return changes.told
+        raise ToolUnavailable(f"{resource.plural} could not be watched: the server forgets faster than it tells")
 
     async def log(self, namespace: str, pod: str, container: str | None, *, previous: bool, tail_lines: int) -> str:
         """The newest lines of a container's log."""
@@ -67,7 +81,7 @@ class LiveCluster:
             query["previous"] = "true"
         try:
             content = await self._get(path, query, keep=MAX_LOG_BYTES)
-        except _BadRequest as e:
+        except BadRequest as e:
             if any(phrase in str(e) for phrase in _NOT_YET):
                 return ""
             raise ToolRetry(str(e)) from e
@@ -81,51 +95,90 @@ class LiveCluster:
         if client is not None:
             await client.close()
 
-    async def _pages(self, resource: Resource, namespace: str | None) -> Sequence[Object]:
+    @contextlib.asynccontextmanager
+    async def _served(self, kind: str) -> AsyncGenerator[Resource]:
+        """Where a kind is served, for as long as it is served there."""
+        kind = canonical(kind)
+        if kind == "Secret":
+            raise ToolRefused("Locum does not read secrets: whoever may list them sees their values")
+        resource = await self._discovery.find(kind)
+        try:
+            yield resource
+        except ToolNoSource:
+            self._discovery.forget(kind)
+            raise
+
+    async def _list(self, resource: Resource, namespace: str | None) -> tuple[Sequence[Object], str]:
+        for _ in range(_RESTARTS):
+            with contextlib.suppress(Expired):
+                return await self._pages(resource, namespace)
+        raise ToolUnavailable(f"the list of {resource.plural} changed faster than it could be read")
+
+    async def _pages(self, resource: Resource, namespace: str | None) -> tuple[Sequence[Object], str]:
+        """All objects, and the version of the list, from which a watch can go on."""
         found: list[Object] = []
         query = {"limit": str(PAGE)}
         while True:
             page = await self._json(resource.path(namespace), query)
             version = text(page, "apiVersion")
-            for item in items(page, "items"):
-                metadata = dict(mapping(item, "metadata"))
-                # Who wrote which field: a third of an object's size, and no tool reads it.
-                metadata.pop("managedFields", None)
-                found.append({"apiVersion": version, "kind": resource.kind, **item, "metadata": metadata})
+            found += [_bare({"apiVersion": version, "kind": resource.kind, **each}) for each in items(page, "items")]
             query["continue"] = text(page, "metadata", "continue")
             if not query["continue"]:
-                return found
+                return found, text(page, "metadata", "resourceVersion")
+
+    async def _follow(self, path: str, version: str, changes: Changes, ends_at: float) -> None:
+        """Adds what happens until the time is up; a watch that ends earlier is taken up where it ended."""
+        loop = asyncio.get_running_loop()
+
+        async def read(response: aiohttp.ClientResponse) -> None:
+            nonlocal version
+            async with contextlib.aclosing(_lines(response, path)) as lines:
+                async for line in lines:
+                    version = _take(_object(line, path), changes, path) or version
+                    if changes.is_full:
+                        return
+
+        while (left := math.ceil(ends_at - loop.time())) > 0 and not changes.is_full:
+            query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(left)}
+            # The server ends it. One that is silent beyond that has hung, and did not see that nothing happened.
+            await self._ask(path, query, read, timeout_s=left + self._timeout_s)
+            if loop.time() < ends_at:
+                await asyncio.sleep(min(_PAUSE_S, ends_at - loop.time()))
 
     async def _json(self, path: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        content = await self._get(path, query or {})
-        try:
-            found = orjson.loads(content)
-        except orjson.JSONDecodeError as e:
-            raise ToolUnavailable(f"the API server's answer to {path} is not JSON: {e}") from e
-        if not isinstance(found, dict):
-            raise ToolUnavailable(f"the API server's answer to {path} is not an object")
-        return cast("Mapping[str, Any]", found)
+        return _object(await self._get(path, query or {}), path)
 
     async def _get(self, path: str, query: Mapping[str, str], *, keep: int | None = None) -> bytes:
-        """One GET; `keep` bounds what is kept of the answer, from its end."""
+        """The body of one GET; `keep` bounds what is kept of it, from its end."""
+        return await self._ask(path, query, lambda response: _body(response, keep), timeout_s=self._timeout_s)
+
+    async def _ask(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        read: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+        *,
+        timeout_s: float,
+    ) -> T:
+        """One GET, and what `read` makes of its answer."""
         client = await self._connected()
         try:
-            status, headers, body = await self._send(client, path, query, keep)
-            if status == 401:
+            response = await self._send(client, path, query, timeout_s)
+            if response.status == 401:
                 # A token of an exec plugin or a cloud lives for minutes; reading the configuration again renews it.
+                response.close()
                 await self._drop(client)
-                status, headers, body = await self._send(await self._connected(), path, query, keep)
+                response = await self._send(await self._connected(), path, query, timeout_s)
+            async with response:
+                if response.status != 200:
+                    raise refusal(response.status, response.headers, await response.read(), path)
+                return await read(response)
         except TimeoutError as e:
-            raise ToolUnavailable(f"the API server did not answer {path} within {self._timeout.total} s") from e
+            raise ToolUnavailable(f"the API server did not answer {path} within {timeout_s} s") from e
         except (aiohttp.ClientError, OSError) as e:
             raise ToolUnavailable(f"the API server cannot be reached: {e}") from e
-        if status != 200:
-            raise _refusal(status, headers, body, path)
-        return body
 
-    async def _send(
-        self, client: Any, path: str, query: Mapping[str, str], keep: int | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    async def _send(self, client: Any, path: str, query: Mapping[str, str], timeout_s: float) -> aiohttp.ClientResponse:
         method, url, headers, _, _ = await client.param_serialize(
             "GET",
             path,
@@ -133,10 +186,9 @@ class LiveCluster:
             header_params={"Accept": "application/json"},
             auth_settings=["BearerToken"],
         )
-        reply = await client.call_api(method, url, headers, _request_timeout=self._timeout)
-        response: aiohttp.ClientResponse = reply.response
-        async with response:
-            return response.status, response.headers, await _body(response, keep)
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        reply = await client.call_api(method, url, headers, _request_timeout=timeout)
+        return reply.response
 
     async def _connected(self) -> Any:
         async with self._connecting:
@@ -157,7 +209,7 @@ class LiveCluster:
                 config.load_incluster_config(client_configuration=configuration)
             else:
                 # May run a program that fetches a token.
-                async with asyncio.timeout(self._timeout.total):
+                async with asyncio.timeout(self._timeout_s):
                     await config.load_kube_config(
                         config_file=None if self._kubeconfig is None else str(self._kubeconfig),
                         context=self._context,
@@ -181,12 +233,45 @@ class LiveCluster:
         return client
 
 
-class _Expired(ToolUnavailable):
-    """The server no longer knows the continuation of a list."""
+def _segment(namespace: str | None) -> str | None:
+    return None if namespace is None else quote(namespace, safe="")
 
 
-class _BadRequest(ToolRetry):
-    """The server says what is wrong with the question."""
+def _bare(obj: Object) -> Object:
+    """Without who wrote which field: a third of an object's size, and no tool reads it."""
+    metadata = mapping(obj, "metadata")
+    return {**obj, "metadata": {key: each for key, each in metadata.items() if key != "managedFields"}}
+
+
+def _object(content: bytes, path: str) -> Mapping[str, Any]:
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError as e:
+        raise ToolUnavailable(f"the API server's answer to {path} is not JSON: {e}") from e
+    if not isinstance(found, dict):
+        raise ToolUnavailable(f"the API server's answer to {path} is not an object")
+    return cast("Mapping[str, Any]", found)
+
+
+def _take(event: Mapping[str, Any], changes: Changes, path: str) -> str:
+    """Adds one event of a watch; gives the version from which to go on, where it says one."""
+    obj = mapping(event, "object")
+    match text(event, "type"):
+        case "ADDED" | "MODIFIED" | "DELETED" as change:
+            changes.add(change, _bare(obj))
+            return text(obj, "metadata", "resourceVersion")
+        case "ERROR":
+            raise refusal(number(obj, "code") or 500, {}, orjson.dumps(obj), path)
+        case _:
+            return ""
+
+
+async def _lines(response: aiohttp.ClientResponse, path: str) -> AsyncGenerator[bytes]:
+    try:
+        async for line in response.content:
+            yield line
+    except ValueError as e:
+        raise ToolUnavailable(f"the API server's answer to {path} has a line too long to be read") from e
 
 
 async def _body(response: aiohttp.ClientResponse, keep: int | None) -> bytes:
@@ -200,43 +285,6 @@ async def _body(response: aiohttp.ClientResponse, keep: int | None) -> bytes:
         while size - len(chunks[0]) > keep:
             size -= len(chunks.popleft())
     return b"".join(chunks)
-
-
-def _refusal(status: int, headers: Mapping[str, str], body: bytes, path: str) -> ToolError:
-    """The error that tells what a status other than 200 means for the question."""
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        said = None
-    message = text(said, "message") or body[:200].decode("utf-8", errors="replace") or f"HTTP {status}"
-    match status:
-        case 403:
-            return ToolRefused(f"{message}; add to the read role: {_rule(path)}")
-        case 404:
-            return ToolNoSource(f"the cluster does not serve {path}: {message}")
-        case 400 | 422:
-            return _BadRequest(message)
-        case 410:
-            return _Expired(message)
-        case 401:
-            return ToolUnavailable(f"the API server does not accept the credentials: {message}")
-        case _:
-            wait = headers.get("Retry-After", "")
-            seconds = float(wait) if wait.isascii() and wait.isdigit() else None
-            return ToolUnavailable(f"the API server answered {status} to {path}: {message}", retry_after_s=seconds)
-
-
-def _rule(path: str) -> str:
-    """The RBAC rule that would allow to read a path."""
-    parts = path.strip("/").split("/")
-    group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1] if len(parts) > 1 else "", parts[3:])
-    if not rest:
-        return f'{{nonResourceURLs: ["{path}"], verbs: ["get"]}}'
-    if rest[0] == "namespaces" and len(rest) > 2:
-        rest = rest[2:]
-    is_log = len(rest) > 2
-    resource, verbs = (f"{rest[0]}/{rest[2]}", '"get"') if is_log else (rest[0], '"get", "list", "watch"')
-    return f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: [{verbs}]}}'
 
 
 def _library() -> tuple[Any, Any]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from tools.catalogue import Args, Reading, tool
+from tools.kind import plural
 from tools.kubernetes import fields
-from tools.kubernetes.kinds import CLUSTER_SCOPED, canonical, plural
+from tools.kubernetes.kinds import CLUSTER_SCOPED, canonical
 from tools.kubernetes.rows import row
 from tools.world import Cluster, Object, World, need
 
@@ -46,12 +47,17 @@ async def objects(world: World, args: ObjectsArgs) -> Reading:
 
 def get_line(kind: str, namespace: str | None, name: str | None) -> str:
     """The `kubectl` line that reads the same."""
+    return f"{selection(kind, namespace, name)} -o yaml"
+
+
+def selection(kind: str, namespace: str | None, name: str | None) -> str:
+    """The part of a `kubectl` line that says which objects."""
     where = "" if kind in CLUSTER_SCOPED else " -A" if namespace is None else f" -n {namespace}"
     if name is None:
-        return f"kubectl get {plural(kind)}{where} -o yaml"
+        return f"kubectl get {plural(kind)}{where}"
     if where == " -A":
-        return f"kubectl get {plural(kind)} -A --field-selector metadata.name={name} -o yaml"
-    return f"kubectl get {plural(kind)} {name}{where} -o yaml"
+        return f"kubectl get {plural(kind)} -A --field-selector metadata.name={name}"
+    return f"kubectl get {plural(kind)} {name}{where}"
 
 
 def _text(kind: str, namespace: str | None, found: Sequence[Object], world: World) -> str:

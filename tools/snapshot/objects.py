@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from tools.errors import ToolNoSource
+from tools.kind import plural
 from tools.snapshot.folder import Folder
 from tools.snapshot.logs import LogFiles
 from tools.world import Object
@@ -135,6 +136,13 @@ class SnapshotCluster:
         """All captured objects of one kind."""
         return self._objects.of(kind, namespace)
 
+    async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
+        """Nothing happens in a recording, which does not mean that nothing happened."""
+        raise ToolNoSource(
+            f"a snapshot stands still, so {plural(kind)} cannot be watched in it; events and the objects' own times "
+            "tell what had changed until then"
+        )
+
     async def log(self, namespace: str, pod: str, container: str | None, *, previous: bool, tail_lines: int) -> str:
         """The newest captured lines of a container's log."""
         return await self._logs.tail(namespace, pod, container, previous=previous, lines=tail_lines)
@@ -148,14 +156,6 @@ def read(folder: Folder, below: str) -> Objects:
         if useless:
             folder.gaps.remark(f"{folder.said(path)}: {useless} values are no Kubernetes objects and were left out")
     return objects
-
-
-def plural(kind: str) -> str:
-    """How `kubectl` writes the plural of a kind."""
-    word = kind.lower()
-    if word.endswith(("s", "x", "ch", "sh")):
-        return word if word == "endpoints" else f"{word}es"
-    return f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else f"{word}s"
 
 
 def without_values(secret: Mapping[str, Any]) -> dict[str, Any]:

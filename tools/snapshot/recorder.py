@@ -19,10 +19,11 @@ import orjson
 import yaml
 
 from tools.errors import ToolError, ToolNoSource
+from tools.kind import plural
 from tools.redaction import redact
 from tools.snapshot import pod_logs
 from tools.snapshot.folder import SnapshotError
-from tools.snapshot.objects import AREA, plural
+from tools.snapshot.objects import AREA
 from tools.snapshot.opening import DESCRIPTION, VERSION
 from tools.snapshot.records import COMMANDS
 from tools.snapshot.sanitizing import plain, sanitized

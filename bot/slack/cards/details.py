@@ -13,10 +13,10 @@ from bot.slack.blocks import Piece, quoted, rich, said
 from bot.slack.cards import words
 from tools.evidence import Evidence, Outcome
 
-FINDINGS = 12
+FINDINGS = 10
 CLAIMS = 8
 MOMENTS = 20
-EVIDENCE = 20
+EVIDENCE = 12
 QUERY = 1_500
 
 

@@ -9,8 +9,8 @@ USAGE = (
 )
 TAKEN = "👀 Got it. The answer comes in a thread in this channel."
 NOT_HERE = (
-    "I am not in this channel, so nothing was started. Invite me with `/invite {bot}` and ask again, or ask in our "
-    "direct message."
+    "I am not in this channel, so nothing was started. Type /invite {bot} here and ask again, or ask in our direct "
+    "message."
 )
 NO_PRIVATE = (
     "I answer in threads that the whole channel sees, so nothing was started. Ask without `private`, or in our direct "

@@ -61,7 +61,8 @@ def _worst(incident: Incident) -> Alert:
 
 def _standing(incident: Incident) -> str:
     if not incident.alerts:
-        state = "✅ closed" if incident.status is IncidentStatus.RESOLVED else "🔎 looking"
+        state = "💬 answered in the thread" if incident.verdict else "🔎 looking"
+        state = "✅ closed" if incident.status is IncidentStatus.RESOLVED else state
         return f"*{state}* · asked {text.moment(incident.opened_at)}"
     resolved = max(0, incident.alert_count - incident.firing_count)
     state = "✅ resolved" if incident.status is IncidentStatus.RESOLVED else "🔥 firing"

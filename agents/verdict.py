@@ -1,0 +1,136 @@
+"""The answer to the question, decided by rules over what was seen. Pure.
+
+Unknown is never healthy: good news needs a look that could have shown trouble. While work gets done nothing is failing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from whenever import TimeDelta
+
+from agents.alert import Alert, AlertStatus
+from agents.case import Case
+from agents.explaining import same_thing
+from agents.finding import Finding, Role, Severity
+from agents.health import Verdict
+from agents.nearness import Distance, Near
+from tools.entity import Entity
+from tools.evidence import Evidence, Outcome
+
+BY_DESIGN = re.compile(r"(?i)^(watchdog|dead.?man'?s?.?(switch|snitch)|heartbeat|infoinhibitor|always.?firing)$")
+"""Alerts that fire all the time on purpose: they test the pipeline, or carry information for other rules."""
+SETTLING = TimeDelta(minutes=5)
+"""How long after the last warning nothing can be said to be over."""
+INTENDED = ("*-suspended", "alert-by-design", "scaled-to-zero", "rollout-paused")
+"""Context that says somebody wanted it so."""
+RUNNING = frozenset({"pod", "replicaset", "deployment", "statefulset", "daemonset"})
+_SOURCES: Mapping[str, tuple[str, ...]] = {
+    "requests": ("metrics.signals", "logs.lines", "kubernetes.logs", "network.probes"),
+    "mongodb": ("mongodb.", "metrics.signals"),
+    "host": ("metrics.signals", "host.usage", "kubernetes.objects"),
+    "network": ("network.", "metrics.signals", "kubernetes.objects"),
+    "other": ("kubernetes.objects", "metrics.signals", "mongodb.", "logs.lines"),
+}
+"""Tools that could show trouble with a subject."""
+_SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "mongodb": ("mongo",),
+    "network": ("tls", "certificate", "dns", "ssl"),
+    "requests": ("latency", "error", "5xx", "slow", "traffic", "throughput", "slo", "burn", "timeout", "response"),
+    "host": ("disk", "cpu", "memory", "filesystem", "inode", "load"),
+}
+_DECISIVE = ("kubernetes.objects", "metrics.signals", "mongodb.status")
+
+
+def is_by_design(alert: Alert) -> bool:
+    """Whether the alert fires on purpose and means nothing is wrong."""
+    return bool(BY_DESIGN.match(alert.name.strip()))
+
+
+def decide(case: Case, findings: Sequence[Finding], near: Near, evidence: Sequence[Evidence]) -> Verdict:
+    """The verdict on the case.
+
+    Args:
+        case: what is asked about.
+        findings: everything that was seen, context included.
+        near: how far each thing is from what the case is about.
+        evidence: every look, gaps included; only how they ended counts here.
+    """
+    if case.alerts and all(is_by_design(each) for each in case.alerts):
+        return Verdict.EXPECTED
+    facts = _Facts(findings, near)
+    troubles = facts.troubles()
+    if troubles:
+        critical = [each for each in troubles if each.severity is Severity.CRITICAL]
+        is_failing = critical and not all(facts.works(each.entity) for each in critical)
+        return Verdict.FAILING if is_failing else Verdict.DEGRADED
+    if any(each.role is Role.CONTEXT and _is_intended(each) for each in facts.joined):
+        return Verdict.EXPECTED
+    return _quiet(case, facts, evidence)
+
+
+def _quiet(case: Case, facts: "_Facts", evidence: Sequence[Evidence]) -> Verdict:
+    """Nothing is wrong as far as anyone saw; but who looked?"""
+    if facts.has("thing-gone") and not facts.has("thing-found"):
+        return Verdict.STALE
+    if case.alerts and all(each.status is AlertStatus.RESOLVED for each in case.alerts):
+        return Verdict.RECOVERED if any(not each.is_gap for each in evidence) else Verdict.UNKNOWN
+    if not covers(case, evidence) or (case.scope.entities and not facts.has("thing-found")):
+        return Verdict.UNKNOWN
+    if any(each.last_seen and case.asked_at - each.last_seen < SETTLING for each in facts.named("trouble-before")):
+        # It still came in a moment ago: too early to call it over, and nobody can say what it is.
+        return Verdict.UNKNOWN
+    is_over = any(each.role is not Role.CONTEXT and each.severity is Severity.INFO for each in facts.joined)
+    return Verdict.RECOVERED if is_over or (case.alerts and facts.has("trouble-before")) else Verdict.HEALTHY
+
+
+def covers(case: Case, evidence: Sequence[Evidence]) -> bool:
+    """Whether a source that could show the trouble that the case speaks of was really read."""
+    texts = (case.question, *(f"{each.name} {each.summary}" for each in case.alerts))
+    said = " ".join(texts).lower()
+    subject = next((name for name, words in _SUBJECTS.items() if any(each in said for each in words)), "other")
+    looks = [each for each in evidence if each.tool.startswith(_SOURCES[subject])]
+    # A source that exists and did not answer might have said the opposite.
+    silent = any(each.outcome is Outcome.ERROR and each.tool in _DECISIVE for each in looks)
+    return not silent and any(each.outcome is Outcome.FOUND for each in looks)
+
+
+class _Facts:
+    """What was seen, by nearness to the case."""
+
+    def __init__(self, findings: Sequence[Finding], near: Near) -> None:
+        self._near = near
+        self._findings = findings
+        self.joined = [each for each in findings if near.distance(each.entity) is Distance.JOINED]
+
+    def named(self, cause: str) -> list[Finding]:
+        return [each for each in self.joined if each.cause == cause]
+
+    def has(self, cause: str) -> bool:
+        return bool(self.named(cause))
+
+    def troubles(self) -> list[Finding]:
+        """What is wrong now and matters to the case."""
+        joined = [each for each in self.joined if _is_trouble(each)]
+        if joined or self.has("thing-found"):
+            return joined
+        # What the case names was not found: then the worst of its namespace is the best answer there is.
+        near = [each for each in self._findings if self._near.distance(each.entity) is Distance.NAMESPACE]
+        return [each for each in near if _is_trouble(each) and each.severity is Severity.CRITICAL]
+
+    def works(self, entity: Entity) -> bool:
+        """Whether forward progress is known of the thing, or of where its trouble shows."""
+        places = set(self._near.topology.shows_at(entity)) | {self._near.topology.topmost(entity)}
+        working = [each.entity for each in self._findings if each.cause == "work-gets-done"]
+        if entity.kind not in RUNNING:
+            # Replicas that are ready are of no use to a Service, or whatever else in front, that does not reach them.
+            working = [each for each in working if each.kind not in RUNNING]
+        return any(same_thing(each) in places for each in working)
+
+
+def _is_trouble(finding: Finding) -> bool:
+    return finding.role is not Role.CONTEXT and finding.severity is not Severity.INFO
+
+
+def _is_intended(finding: Finding) -> bool:
+    return any(fnmatchcase(finding.cause, each) for each in INTENDED)

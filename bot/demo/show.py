@@ -1,0 +1,97 @@
+"""The demo: embedded servers, a local Slack workspace, the whole bot on it, recorded incidents through the webhook."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from pydantic import SecretStr
+
+from bot.running import Running, running
+from bot.settings import Alerts, AlertSource, Http, Settings, Slack
+from bot.slack.checking import SCOPES
+from bot.workspace.manifest import Manifest
+from bot.workspace.server import Workspace, serve
+
+INCIDENTS = Path(__file__).parent / "incidents"
+CHANNEL = "alerts"
+POST_TIMEOUT_S = 10
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A demo that runs."""
+
+    workspace: Workspace
+    locum: Running
+    token: str
+
+    async def fire(self, incident: str) -> None:
+        """Posts a recorded incident's alert to the webhook, as Alertmanager would.
+
+        Raises:
+            DemoError: when the webhook does not take it.
+        """
+        body = await asyncio.to_thread((INCIDENTS / incident / "alerts" / "01.json").read_bytes)
+        url, headers = f"{self.locum.url}/alerts/alertmanager", {"Authorization": f"Bearer {self.token}"}
+        timeout = aiohttp.ClientTimeout(total=POST_TIMEOUT_S)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.post(url, data=body, headers=headers) as answer,
+            ):
+                if answer.status != 202:
+                    raise DemoError(f"the webhook answered {answer.status}: {await answer.text()}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DemoError(f"the webhook did not answer: {error!r}") from error
+
+    def threads(self) -> list[dict[str, Any]]:
+        """The root messages of the channel, oldest first."""
+        return [each for each in self.workspace.messages(CHANNEL) if each.get("thread_ts", each["ts"]) == each["ts"]]
+
+    def conclusion(self, thread_ts: str) -> list[dict[str, Any]]:
+        """The thread, once it has its conclusion; empty before."""
+        thread = self.workspace.thread(CHANNEL, thread_ts)
+        is_over = any(each.get("metadata", {}).get("event_type") == "locum_conclusion" for each in thread)
+        return thread if is_over else []
+
+
+def incidents() -> list[str]:
+    """The names of the recorded incidents."""
+    return sorted(each.name for each in INCIDENTS.iterdir() if each.is_dir())
+
+
+@contextlib.asynccontextmanager
+async def showing(settings: Settings, *, port: int) -> AsyncGenerator[Demo]:
+    """The demo, for as long as the context lasts. Of the settings only the model and the data folder are taken.
+
+    Raises:
+        OSError: when the page's port is taken.
+    """
+    token = secrets.token_urlsafe(24)
+    async with serve(port=port, manifest=Manifest(scopes=SCOPES, shortcuts=())) as workspace:
+        own = Settings(
+            data_dir=settings.data_dir / "demo",
+            snapshot=INCIDENTS,
+            model=settings.model,
+            telemetry=settings.telemetry,
+            http=Http(port=0),
+            alerts=Alerts(alertmanager=AlertSource(tokens=(SecretStr(token),))),
+            slack=Slack(
+                bot_token=SecretStr(workspace.bot_token),
+                app_token=SecretStr(workspace.app_token),
+                api_url=workspace.api_url,
+                channel=f"#{CHANNEL}",
+            ),
+        )
+        async with running(own, ("bot", "worker")) as locum:
+            await workspace.connected()
+            yield Demo(workspace=workspace, locum=locum, token=token)

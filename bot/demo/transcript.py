@@ -1,0 +1,28 @@
+"""A Slack thread as plain text. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+
+def transcript(thread: Sequence[Mapping[str, Any]]) -> str:
+    """Every message of a thread with all the text in its blocks; empty for no thread."""
+    return "\n".join(_message(each) for each in thread)
+
+
+def _message(message: Mapping[str, Any]) -> str:
+    lines = list(_texts(message.get("blocks") or [])) or [str(message.get("text", ""))]
+    return f"--- {message['ts']}\n" + "\n".join(line for line in lines if line.strip()) + "\n"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        found: Mapping[str, Any] = value
+        own = found.get("text")
+        if isinstance(own, str):
+            yield own
+        for key, each in found.items():
+            if key != "text" or not isinstance(own, str):
+                yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _texts(each)

@@ -1,0 +1,144 @@
+"""Locum's HTTP surface. Errors are JSON with one clear sentence; what went wrong inside is in the logs alone."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Protocol
+
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from whenever import Instant
+
+from bot.alerts import ParseError, parse, sources
+from bot.connectors import Connector, Health
+from bot.desk import Desk, DeskClosed
+from bot.settings import AlertSource, Settings
+from bot.stores.connection import StoreError
+from bot.stores.inbox import Delivery, InboxFull
+from bot.telemetry import metrics
+from bot.telemetry.traces import span
+from bot.web.asking import router as asking
+from bot.web.guarding import TooLarge, body_of, is_on, may_send, principal
+
+RETRY_AFTER_S = 5
+
+_log = structlog.get_logger("locum.web")
+
+Healths = Callable[[], Awaitable[Sequence[Connector]]]
+
+
+class TakesAlerts(Protocol):
+    """Where accepted alerts are safe."""
+
+    async def append(self, delivery: Delivery) -> None:
+        """Takes a delivery durably."""
+        ...
+
+    async def keep_unreadable(self, source: str, body: bytes, reason: str) -> None:
+        """Keeps what did not parse."""
+        ...
+
+
+def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, healths: Healths) -> FastAPI:
+    """The application; `healths` asks every connector how it is."""
+    app = FastAPI(title="Locum", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.settings = settings
+    app.state.desk = desk
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(DeskClosed, _closed)
+    app.add_exception_handler(TooLarge, _too_large)
+    app.add_exception_handler(Exception, _broken)
+    app.include_router(asking)
+
+    async def post_alerts(source: str, request: Request) -> JSONResponse:
+        return await _take(settings, inbox, source, request)
+
+    async def get_health() -> JSONResponse:
+        found = await healths()
+        # What is off by choice does not make Locum ill; what was asked and did not answer does.
+        is_well = all(each.health is not Health.FAILED for each in found)
+        shown = [
+            {"name": one.name, "health": str(one.health), "detail": one.detail, "checked_at": str(one.checked_at)}
+            for one in found
+        ]
+        body = {"status": "ok" if is_well else "failed", "connectors": shown}
+        return JSONResponse(body, status_code=200 if is_well else 503)
+
+    async def get_metrics(_: Annotated[str, Depends(_scraper)]) -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    app.add_api_route("/alerts/{source}", post_alerts, methods=["POST"])
+    app.add_api_route("/health", get_health, methods=["GET"])
+    app.add_api_route("/metrics", get_metrics, methods=["GET"])
+    return app
+
+
+async def _take(settings: Settings, inbox: TakesAlerts, source: str, request: Request) -> JSONResponse:
+    received_s = Instant.now().timestamp_millis() / 1000
+    configured = getattr(settings.alerts, source, None) if source in sources() else None
+    if not isinstance(configured, AlertSource) or not is_on(configured):
+        raise HTTPException(404, "no such alert source")
+    if not may_send(configured, request.headers.get("authorization", "")):
+        metrics.ALERTS_REJECTED.labels(source=source, reason="unauthorized").inc()
+        raise HTTPException(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
+    body = await body_of(request, settings.alerts.max_body_bytes)
+    with span("webhook", source=source):
+        try:
+            batch = parse(source, body)
+        except ParseError as error:
+            metrics.ALERTS_REJECTED.labels(source=source, reason="unreadable").inc()
+            await _keep(inbox, source, body, str(error))
+            raise HTTPException(422, str(error)) from error
+        try:
+            if batch.alerts:
+                await inbox.append(Delivery(batch.alerts, received_s))
+        except (StoreError, InboxFull) as error:
+            _log.warning("alerts were not taken", source=source, reason=str(error))
+            raise HTTPException(503, "not taken, send it again", {"Retry-After": str(RETRY_AFTER_S)}) from error
+        metrics.ALERTS_RECEIVED.labels(source=source).inc(len(batch.alerts))
+        if batch.rejected:
+            metrics.ALERTS_REJECTED.labels(source=source, reason="alert").inc(len(batch.rejected))
+            await _keep(inbox, source, body, "; ".join(batch.rejected[:20]))
+        if batch.truncated:
+            _log.warning("the sender left alerts out", source=source, truncated=batch.truncated)
+    answer = {"accepted": len(batch.alerts), "rejected": list(batch.rejected), "truncated": batch.truncated}
+    return JSONResponse(answer, status_code=202)
+
+
+async def _keep(inbox: TakesAlerts, source: str, body: bytes, reason: str) -> None:
+    try:
+        await inbox.keep_unreadable(source, body, reason)
+    except StoreError as error:
+        _log.warning("an unreadable payload was not kept", source=source, reason=str(error))
+
+
+def _scraper(request: Request) -> str:
+    settings: Settings = request.app.state.settings
+    found = principal(settings.http, request.headers.get("authorization", ""), "metrics")
+    if found is None:
+        raise HTTPException(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
+    return found
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status_code=status, headers=headers)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    return _error(error.status_code, error.detail, dict(error.headers or {}))
+
+
+async def _closed(_: Request, error: Exception) -> Response:
+    _log.warning("a request was not taken", reason=str(error))
+    return _error(503, "not available now, ask again", {"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def _too_large(request: Request, _: Exception) -> Response:
+    limit = request.app.state.settings.alerts.max_body_bytes
+    return _error(413, f"the body is larger than {limit} bytes", {"Connection": "close"})
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    _log.error("a request failed", exc_info=error)
+    return _error(500, "something went wrong; the logs say what")

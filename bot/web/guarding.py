@@ -1,0 +1,91 @@
+"""Who may come in: credentials in constant time, bodies within their limit. Decides before anything is parsed."""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+from starlette.requests import Request
+
+from bot.settings import AlertSource, Http
+
+
+class TooLarge(Exception):
+    """The body is longer than it may be."""
+
+
+def is_on(source: AlertSource) -> bool:
+    """Whether any credential is configured; a source without one is off."""
+    return bool(source.tokens or (source.username and source.passwords))
+
+
+def may_send(source: AlertSource, authorization: str) -> bool:
+    """Whether the header has one of the source's credentials."""
+    scheme, _, value = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return _is_one_of(value.strip(), source.tokens)
+        case "basic":
+            user, password = _basic(value)
+            right_user = hmac.compare_digest(user.encode(), source.username.encode())
+            # Both are compared whatever the first gives: the time tells nothing about the user name.
+            return _is_one_of(password, source.passwords) and right_user and bool(source.username)
+        case _:
+            return False
+
+
+def principal(http: Http, authorization: str, scope: str) -> str | None:
+    """Whose token it is; `None` when it may not do this."""
+    if not http.tokens:
+        return "local" if is_loopback(http.host) else None
+    scheme, _, value = authorization.partition(" ")
+    given = value.strip().encode() if scheme.lower() == "bearer" else b""
+    found: str | None = None
+    for token in http.tokens:
+        # Every token is compared, so that the time does not tell which one was nearly right.
+        is_it = hmac.compare_digest(given, token.token.get_secret_value().encode())
+        if is_it and given and scope in token.scopes:
+            found = token.principal
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """The body, read only as far as it may go.
+
+    Raises:
+        TooLarge: when it is longer, said so or not.
+    """
+    said = request.headers.get("content-length", "0")
+    if said.isascii() and said.isdigit() and int(said[:20]) > limit:
+        raise TooLarge
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _is_one_of(given: str, secrets: Sequence[SecretStr]) -> bool:
+    matches = [hmac.compare_digest(given.encode(), each.get_secret_value().encode()) for each in secrets]
+    return any(matches) and bool(given)
+
+
+def _basic(value: str) -> tuple[str, str]:
+    try:
+        user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password

@@ -1,0 +1,251 @@
+"""The work of an incident's workflow. Everything here may run twice: after a crash, a time-out, a lost answer."""
+
+import asyncio
+import contextlib
+import functools
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from whenever import Instant
+
+from agents.case import SessionId
+from agents.progress import Event, Listener, Phase, PhaseBegan
+from agents.report import Report
+from bot.incident import Incident, IncidentId
+from bot.stores.connection import StoreError
+from bot.stores.incidents import Incidents
+from bot.stores.sessions import Session, Sessions
+from bot.telemetry import metrics
+from bot.telemetry.traces import span
+from bot.workflows.messages import Looked, Work
+from bot.workflows.ports import Investigator, Threads
+
+BEAT_EVERY_S = 2.0
+MOST_ATTEMPTS = 4
+"""Of a specialist that fails by itself; a store or a Slack that is away is waited for longer."""
+_PATIENT = ("StoreError", "Unavailable")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_log = structlog.get_logger("locum.activities")
+
+
+def _durable(
+    work: Callable[Concatenate["Activities", Work, P], Awaitable[R]],
+) -> Callable[Concatenate["Activities", Work, P], Awaitable[R]]:
+    """Beats while it runs; lets only the kind of an error into the history, whose words may be an outsider's."""
+
+    @functools.wraps(work)
+    async def beating(self: "Activities", about: Work, *args: P.args, **kwargs: P.kwargs) -> R:
+        ids = {"incident_id": about.incident_id, "session_id": about.session_id}
+        heart = asyncio.create_task(_beat())
+        try:
+            with structlog.contextvars.bound_contextvars(**ids), span(work.__name__, **ids):
+                return await work(self, about, *args, **kwargs)
+        except ApplicationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge between work and workflow; logged, counted, seen by people
+            raise _failure(work.__name__, error) from None
+        finally:
+            heart.cancel()
+
+    return beating
+
+
+async def _beat() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(BEAT_EVERY_S)
+
+
+def _failure(name: str, error: Exception) -> ApplicationError:
+    kind = type(error).__name__
+    metrics.FAILURES.labels(activity=name, error=kind).inc()
+    _log.warning("an attempt failed", activity=name, attempt=activity.info().attempt, exc_info=error)
+    is_final = kind not in _PATIENT and (name == "specialist" and activity.info().attempt >= MOST_ATTEMPTS)
+    return ApplicationError(f"{name} failed", type=kind, non_retryable=is_final)
+
+
+class Gone(Exception):
+    """The store does not know the incident or the session: it was lost, and so is the work."""
+
+
+class Activities:
+    """Bound to the stores and ports of one process."""
+
+    def __init__(
+        self, *, incidents: Incidents, sessions: Sessions, investigator: Investigator, threads: Threads
+    ) -> None:
+        self._incidents = incidents
+        self._sessions = sessions
+        self._investigator = investigator
+        self._threads = threads
+
+    def all(self) -> Sequence[Callable[..., Any]]:
+        """What a worker offers."""
+        return [
+            self.open, self.refresh, self.resolve, self.close, self.reopen, self.begin, self.route, self.specialist,
+            self.give_up, self.conclude, self.publish, self.narrate, self.apologise,
+        ]  # fmt: skip
+
+    @activity.defn(name="open")
+    @_durable
+    async def open(self, about: Work) -> Looked:
+        """The thread, and how the incident stands."""
+        incident = await self._look(about)
+        await self._incidents.mark(incident.id, closed=False)
+        place = await self._threads.open(incident)
+        if place != incident.place:
+            await self._incidents.placed(incident.id, place)
+            if incident.question is None:
+                metrics.FIRST_MESSAGE_S.observe((Instant.now() - incident.opened_at).total("seconds"))
+        return Looked(firing=incident.firing_count, total=incident.alert_count)
+
+    @activity.defn(name="refresh")
+    @_durable
+    async def refresh(self, about: Work) -> Looked:
+        """The first message as the incident stands now."""
+        incident = await self._look(about)
+        await self._threads.refresh(incident)
+        return Looked(firing=incident.firing_count, total=incident.alert_count)
+
+    @activity.defn(name="resolve")
+    @_durable
+    async def resolve(self, about: Work) -> None:
+        """A person said that it is over."""
+        await self._incidents.mark(IncidentId(about.incident_id), resolved=True)
+
+    @activity.defn(name="close")
+    @_durable
+    async def close(self, about: Work) -> None:
+        """From now on its groups open new incidents."""
+        await self._incidents.mark(IncidentId(about.incident_id), closed=True)
+
+    @activity.defn(name="reopen")
+    @_durable
+    async def reopen(self, about: Work) -> None:
+        """An alert came while it closed."""
+        await self._incidents.mark(IncidentId(about.incident_id), closed=False)
+
+    @activity.defn(name="begin")
+    @_durable
+    async def begin(self, about: Work) -> None:
+        """The session's record; one that a question made is there already."""
+        session_id, incident_id = SessionId(about.session_id), IncidentId(about.incident_id)
+        await self._sessions.open(Session(id=session_id, incident_id=incident_id, asked_at=Instant.now()))
+        await self._incidents.add_session(incident_id, session_id)
+        await self._sessions.mark(session_id, "running")
+        await self._sessions.tell(session_id, PhaseBegan(phase=Phase.ROUTING))
+
+    @activity.defn(name="route")
+    @_durable
+    async def route(self, about: Work) -> list[str]:
+        """Who shall look."""
+        session_id = SessionId(about.session_id)
+        names = await self._investigator.route(session_id)
+        await self._sessions.save_specialists(session_id, names)
+        await self._sessions.tell(session_id, PhaseBegan(phase=Phase.LOOKING, detail=", ".join(names)))
+        return list(names)
+
+    @activity.defn(name="specialist")
+    @_durable
+    async def specialist(self, about: Work) -> None:
+        """One specialist's work."""
+        async with _telling(self._sessions, SessionId(about.session_id)) as tell:
+            await self._investigator.run(SessionId(about.session_id), about.specialist, tell)
+
+    @activity.defn(name="give_up")
+    @_durable
+    async def give_up(self, about: Work) -> None:
+        """The report of a specialist that failed for good."""
+        report = Report(specialist=about.specialist, failure=about.reason)
+        await self._sessions.save_report(SessionId(about.session_id), report)
+
+    @activity.defn(name="conclude")
+    @_durable
+    async def conclude(self, about: Work) -> None:
+        """The diagnosis; made once, then left as it is."""
+        session_id = SessionId(about.session_id)
+        if await self._sessions.diagnosis(session_id) is None:
+            await self._sessions.tell(session_id, PhaseBegan(phase=Phase.CONCLUDING))
+            await self._investigator.conclude(session_id)
+        diagnosis = await self._sessions.diagnosis(session_id)
+        if diagnosis is None:
+            raise Gone(session_id)
+        if await self._sessions.status(session_id) != "done":
+            metrics.count_diagnosis(diagnosis)
+        await self._incidents.concluded(
+            IncidentId(about.incident_id), diagnosis.verdict, _first_sentence(diagnosis.summary)
+        )
+        await self._sessions.tell(session_id, PhaseBegan(phase=Phase.DONE, detail=str(diagnosis.verdict)))
+        await self._sessions.mark(session_id, "done")
+
+    @activity.defn(name="publish")
+    @_durable
+    async def publish(self, about: Work) -> None:
+        """The conclusion to the people."""
+        incident, session_id = await self._known(about), SessionId(about.session_id)
+        diagnosis = await self._sessions.diagnosis(session_id)
+        if diagnosis is None:
+            raise Gone(session_id)
+        await self._threads.conclude(incident, session_id, diagnosis)
+        await self._threads.refresh(incident)
+
+    @activity.defn(name="narrate")
+    @_durable
+    async def narrate(self, about: Work) -> None:
+        """Progress to the people, until the session is done."""
+        session_id = SessionId(about.session_id)
+        incident = await self._known(about)
+        await self._threads.narrate(incident, session_id, self._sessions.events(session_id))
+
+    @activity.defn(name="apologise")
+    @_durable
+    async def apologise(self, about: Work) -> None:
+        """Why there is no conclusion."""
+        session_id = SessionId(about.session_id)
+        await self._sessions.mark(session_id, "failed")
+        await self._sessions.tell(session_id, PhaseBegan(phase=Phase.DONE, detail=about.reason))
+        await self._threads.apologise(await self._known(about), session_id, about.reason)
+
+    async def _look(self, about: Work) -> Incident:
+        incident = await self._incidents.look(IncidentId(about.incident_id))
+        if incident is None:
+            raise Gone(about.incident_id)
+        return incident
+
+    async def _known(self, about: Work) -> Incident:
+        incident = await self._incidents.get(IncidentId(about.incident_id))
+        if incident is None:
+            raise Gone(about.incident_id)
+        return incident
+
+
+@contextlib.asynccontextmanager
+async def _telling(sessions: Sessions, session_id: SessionId) -> AsyncGenerator[Listener]:
+    """Takes events without waiting and writes them in order; a store that is away costs progress, not the work."""
+    waiting: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    async def write() -> None:
+        while (event := await waiting.get()) is not None:
+            metrics.count_event(event)
+            try:
+                await sessions.tell(session_id, event)
+            except StoreError as error:
+                _log.warning("progress was not told", reason=str(error))
+
+    writer = asyncio.create_task(write())
+    try:
+        yield waiting.put_nowait
+    finally:
+        waiting.put_nowait(None)
+        await writer
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0][:300]

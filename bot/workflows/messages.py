@@ -1,0 +1,41 @@
+"""What goes through Temporal's histories: ids and numbers. Payloads, words of people and secrets stay in the store."""
+
+from dataclasses import dataclass
+
+TASK_QUEUE = "investigations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How an incident's workflow begins, or goes on in a new run."""
+
+    incident_id: str
+    quiet_s: float
+    """It closes this long after its last news, when nothing fires."""
+    firing_quiet_s: float = 86_400.0
+    """The same while something fires: sources repeat what fires, so such long silence means that the source is gone."""
+    is_open: bool = False
+    """Goes on: the thread is there."""
+    queue: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    investigated: bool = False
+    rechecked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One activity's subject."""
+
+    incident_id: str
+    session_id: str = ""
+    specialist: str = ""
+    reason: str = ""
+    """A short word of ours, never outside text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """How an incident stands."""
+
+    firing: int
+    total: int

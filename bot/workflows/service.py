@@ -1,0 +1,98 @@
+"""The connection to Temporal: the client, signals that start what they signal, and the worker."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from bot.incident import IncidentId
+from bot.workflows.activities import Activities
+from bot.workflows.incident import IncidentWorkflow
+from bot.workflows.messages import TASK_QUEUE, Start
+
+CALL_TIMEOUT = timedelta(seconds=5)
+_CONNECT_WITHIN_S = 30.0
+
+_log = structlog.get_logger("locum.workflows")
+
+
+class WorkflowsAway(Exception):
+    """The workflow service did not answer; nothing was started. Ask again."""
+
+
+async def connect(address: str, *, namespace: str, tls: bool) -> Client:
+    """A client; waits a while for a service that is just starting.
+
+    Raises:
+        WorkflowsAway: when it does not answer.
+    """
+    try:
+        async with asyncio.timeout(_CONNECT_WITHIN_S):
+            while True:
+                try:
+                    return await Client.connect(address, namespace=namespace, tls=tls)
+                except (RuntimeError, RPCError) as error:
+                    _log.info("waiting for the workflow service", address=address, reason=str(error)[:200])
+                    await asyncio.sleep(0.5)
+    except TimeoutError as error:
+        raise WorkflowsAway(f"the workflow service at {address!r} does not answer") from error
+
+
+class Workflows:
+    """Tells incidents' workflows what happened; each is started by the first signal to it."""
+
+    def __init__(self, client: Client, *, quiet_s: float) -> None:
+        self._client = client
+        self._quiet_s = quiet_s
+
+    async def alerts_changed(self, incident_id: IncidentId) -> None:
+        """The store has news about its alerts.
+
+        Raises:
+            WorkflowsAway: when nobody could be told.
+        """
+        await self._signal(incident_id, "alerts_changed", [])
+
+    async def ask(self, incident_id: IncidentId, session_id: str) -> None:
+        """A question waits in the store.
+
+        Raises:
+            WorkflowsAway: when nobody could be told.
+        """
+        await self._signal(incident_id, "ask", [session_id])
+
+    async def is_reachable(self) -> bool:
+        """Whether the service answers."""
+        try:
+            return await self._client.service_client.check_health(timeout=timedelta(seconds=2))
+        except RPCError:
+            return False
+
+    async def _signal(self, incident_id: IncidentId, name: str, arguments: list[str]) -> None:
+        try:
+            await self._client.start_workflow(
+                IncidentWorkflow.run,
+                Start(incident_id=incident_id, quiet_s=self._quiet_s),
+                id=incident_id,
+                task_queue=TASK_QUEUE,
+                start_signal=name,
+                start_signal_args=arguments,
+                rpc_timeout=CALL_TIMEOUT,
+            )
+        except RPCError as error:
+            raise WorkflowsAway(f"the workflow service did not take {name!r}: {error.message}") from error
+
+
+def worker(client: Client, activities: Activities) -> Worker:
+    """A worker of investigations; use as `async with`."""
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[IncidentWorkflow],
+        activities=activities.all(),
+        max_concurrent_activities=100,
+        graceful_shutdown_timeout=timedelta(seconds=2),
+    )
