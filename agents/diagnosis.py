@@ -1,5 +1,6 @@
 """Ranked causes with support and contradiction; "not known" is a good answer. Pure: no clock, no store, no Slack."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,8 @@ from agents.report import Claim, Moment, Usage
 from agents.routing import Routing
 from tools.entity import Entity
 from tools.evidence import Evidence, EvidenceId
+
+_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 
 class Confidence(StrEnum):
@@ -87,6 +90,18 @@ class Diagnosis:
     def state(self) -> HealthState:
         """The health state that the verdict speaks of."""
         return self.verdict.state
+
+    @property
+    def headline(self) -> str:
+        """The summary's first sentence; the verdict's own word, which is shown apart, is taken off its beginning."""
+        sentence = _SENTENCES.split(self.summary.strip(), maxsplit=1)[0]
+        word, _, rest = sentence.partition(": ")
+        return rest if rest and word.lower() == self.verdict else sentence
+
+    @property
+    def elaboration(self) -> str:
+        """What the summary says after its first sentence."""
+        return "".join(_SENTENCES.split(self.summary.strip(), maxsplit=1)[1:])
 
     @property
     def gaps(self) -> tuple[Evidence, ...]:

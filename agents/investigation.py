@@ -155,12 +155,11 @@ class Investigation:
         title = f"{look.tool} {look.summary}".strip()
         key = hashlib.sha256(title.encode()).hexdigest()[:12]
         if look.state is Progress.STARTED:
-            self._listen(LookBegan(key=key, specialist="", tool=look.tool, title=title))
+            self._listen(LookBegan(key=key, tool=look.tool, title=title))
             return
         self._listen(
             LookEnded(
                 key=key,
-                specialist="",
                 tool=look.tool,
                 title=title,
                 outcome=look.outcome or Outcome.ERROR,

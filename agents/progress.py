@@ -31,7 +31,6 @@ class LookBegan:
 
     key: str
     """Pairs with the `LookEnded` of the same look."""
-    specialist: str
     tool: str
     title: str
     """The tool and its arguments in one short line."""
@@ -42,7 +41,6 @@ class LookEnded:
     """A tool answered, or did not."""
 
     key: str
-    specialist: str
     tool: str
     title: str
     outcome: Outcome

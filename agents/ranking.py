@@ -250,8 +250,8 @@ def _is_later(other: Finding, finding: Finding) -> bool:
 def _title(finding: Finding, titles: Mapping[CauseId, str]) -> str:
     title = titles.get(finding.cause) or finding.cause.replace("-", " ").capitalize()
     if finding.role is Role.CAUSE:
-        return f"{title}: {finding.entity}"
-    return f"{title} at {finding.entity}: symptom confirmed, cause not known"
+        return title
+    return f"{title}: symptom confirmed, cause not known"
 
 
 def _remediations(finding: Finding, remedies: Mapping[CauseId, str]) -> tuple[Remediation, ...]:

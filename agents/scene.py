@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 LINES_AROUND = 3
 """Log lines shown before a cited one; what led up to a failure says more than what follows."""
-POINTS_SHOWN = 24
+POINTS_SHOWN = 9
 """Points of a cited series, evenly taken; the first and the last are always among them."""
 _KUBECTL_LOGS = re.compile(
     r"logs -n (?P<namespace>\S+) (?P<pod>\S+)(?: -c (?P<container>\S+))?(?P<previous> --previous)?"

@@ -7,7 +7,7 @@ from whenever import Instant
 from agents.alert import AlertStatus
 from agents.case import Case
 from agents.diagnosis import Confidence, Hypothesis
-from agents.finding import Finding
+from agents.finding import Finding, Role
 from agents.health import Verdict
 from agents.nearness import Distance, Near
 from agents.ranking import RECENT_CHANGE, Ranked
@@ -64,14 +64,15 @@ def _why(top: Hypothesis, ranked: Ranked) -> str:
     shown = list(dict.fromkeys(f"{each.cause} at {each.entity}" for each in effects))[:3]
     explains = f"; it explains {', '.join(shown)}" if shown else ""
     more = len(effects) - len(shown)
-    return f"Cause ({top.confidence}): {top.title}{explains}{f' and {more} more' if shown and more > 0 else ''}."
+    rest = f" and {more} more" if shown and more > 0 else ""
+    return f"Cause ({top.confidence}): {top.title}, {top.entity}{explains}{rest}."
 
 
 def _others(ranked: Ranked) -> str:
     others = [each for each in ranked.hypotheses[1:] if each.confidence is Confidence.CONFIRMED]
     if not others:
         return ""
-    return "Independent of it, also confirmed: " + "; ".join(each.title for each in others) + "."
+    return "Independent of it, also confirmed: " + "; ".join(f"{each.title}, {each.entity}" for each in others) + "."
 
 
 def _quiet(case: Case, verdict: Verdict, findings: Sequence[Finding], near: Near) -> str:
@@ -94,7 +95,7 @@ def _quiet(case: Case, verdict: Verdict, findings: Sequence[Finding], near: Near
 def _recovered(case: Case, findings: Sequence[Finding], near: Near, about: str) -> str:
     ended = [each.ends_at for each in case.alerts if each.ends_at]
     is_resolved = case.alerts and all(each.status is AlertStatus.RESOLVED for each in case.alerts)
-    joined = [each for each in findings if near.distance(each.entity) is Distance.JOINED and each.last_seen]
+    joined = [each for each in findings if _is_trouble(each) and near.distance(each.entity) is Distance.JOINED]
     if is_resolved and ended:
         when = f"the alert resolved at {_clock(max(ended), case.asked_at)}"
     elif joined:
@@ -103,6 +104,10 @@ def _recovered(case: Case, findings: Sequence[Finding], near: Near, about: str) 
     else:
         when = "the symptom is gone"
     return f"Recovered: {about} is well now; {when}. What had caused it is not known."
+
+
+def _is_trouble(finding: Finding) -> bool:
+    return finding.role is not Role.CONTEXT and finding.last_seen is not None
 
 
 def _change(findings: Sequence[Finding], near: Near) -> str:

@@ -19,6 +19,13 @@ from whenever import Instant, TimeDelta
 
 Json = dict[str, Any]
 CAPTURED = Instant.parse_iso("2026-03-14T10:20:00Z")
+ALSO_CAPTURED = (
+    "StatefulSet", "DaemonSet", "Job", "CronJob", "ConfigMap", "HorizontalPodAutoscaler", "PodDisruptionBudget",
+    "Ingress", "IngressClass", "NetworkPolicy", "PersistentVolume", "PersistentVolumeClaim", "StorageClass",
+    "ResourceQuota", "LimitRange", "PriorityClass", "ServiceAccount", "Secret", "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration", "APIService", "Namespace", "Endpoints", "ReplicationController",
+)  # fmt: skip
+"""Kinds that were listed too, and of which there is none."""
 CALLS = (("frontend", "checkout"), ("frontend", "catalog"), ("checkout", "payments"), ("checkout", "cart"))
 SERVICES = ("frontend", "checkout", "catalog", "cart", "payments")
 
@@ -82,6 +89,7 @@ class World:
     alerts: list[Json] = field(default_factory=list[Json])
     changes: list[Json] = field(default_factory=list[Json])
     calls: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    probes: list[Json] = field(default_factory=list[Json])
 
     def node(self, name: str) -> None:
         """A healthy node."""
@@ -225,6 +233,20 @@ class World:
         ]
         self.series.append((entity, name, points))
 
+    def probe(self, service: str, *, ok: bool) -> None:
+        """A TCP connection to a Service, taken at the capture."""
+        self.probes.append(
+            {
+                "probe": "tcp",
+                "entity": f"service/{self.namespace}/{service}",
+                "target": f"{service}.{self.namespace}.svc:80",
+                "ok": ok,
+                "detail": "connected" if ok else "connection refused",
+                "latency_ms": 1.2,
+                "at": at(0),
+            }
+        )
+
     def alert(self, name: str, cluster: str, *, started: float, labels: Json, summary: str, description: str) -> None:
         """An Alertmanager webhook payload of one firing alert."""
         all_labels = {"alertname": name, "cluster": cluster, "namespace": self.namespace, **labels}
@@ -263,10 +285,11 @@ class World:
             "default_namespace": self.namespace,
         }
         (folder / "snapshot.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
-        kinds = sorted({each["kind"] for each in self.objects})
-        for kind in kinds:
-            items = [each for each in self.objects if each["kind"] == kind]
-            _write_list(folder / "kubernetes" / f"{kind.lower()}s.json", items)
+        found: dict[str, list[Json]] = {kind: [] for kind in ALSO_CAPTURED}
+        for each in self.objects:
+            found.setdefault(each["kind"], []).append(each)
+        for kind, items in found.items():
+            _write_list(folder / "kubernetes" / f"{kind}.json", items)
         _write_list(folder / "kubernetes" / "events.json", self.events)
         for path, text in self.logs.items():
             target = folder / "logs" / self.namespace / path
@@ -286,9 +309,9 @@ class World:
         if self.calls:
             rows = [f"service/{self.namespace}/{a},service/{self.namespace}/{b}" for a, b in self.calls]
             (folder / "topology.csv").write_text("caller,callee\n" + "\n".join(rows) + "\n")
-        if self.changes:
-            (folder / "changes").mkdir()
-            (folder / "changes" / "changes.json").write_text(json.dumps(self.changes, indent=1) + "\n")
+        for area, records in (("changes", self.changes), ("probes", self.probes)):
+            (folder / area).mkdir()
+            (folder / area / f"{area}.json").write_text(json.dumps(records, indent=1) + "\n")
 
     def _replica_set(self, name: str, revision: Revision) -> list[str]:
         ns = self.namespace
@@ -418,6 +441,14 @@ def address(pod: str) -> str:
 def shop(*, leave_out: tuple[str, ...] = ()) -> World:
     """The healthy shop: five services that call each other, on two nodes."""
     world = World(calls=list(CALLS))
+    world.objects += [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": meta("Namespace", "", "shop", created=50_000)},
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": meta("ServiceAccount", "shop", "default", created=50_000),
+        },
+    ]
     for node in ("worker-01", "worker-02"):
         world.node(node)
     for name in SERVICES:
@@ -432,7 +463,8 @@ def shop(*, leave_out: tuple[str, ...] = ()) -> World:
 
 
 def traffic(world: World, name: str) -> None:
-    """Steady requests."""
+    """Steady requests to a service that can be reached."""
+    world.probe(name, ok=True)
     world.signal(f"service/shop/{name}", "requests_per_second", lambda _: 80.0, jitter=0.05)
 
 
@@ -557,6 +589,7 @@ def dependency_down() -> World:
     world.signal("service/shop/checkout", "error_ratio", since(24, 0.002, 0.62), jitter=0.1)
     world.signal("service/shop/frontend", "error_ratio", since(23, 0.003, 0.31), jitter=0.1)
     world.signal("service/shop/payments", "requests_per_second", since(24, 40.0, 0.0), jitter=0.05)
+    world.probe("payments", ok=False)
     refused = "connect to payments.shop.svc:80 failed: connection refused"
     for name, text in (("checkout", refused), ("frontend", "POST /checkout answered 502 by checkout.shop.svc")):
         for pod in pods[name]:

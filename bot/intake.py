@@ -133,7 +133,7 @@ class Intake:
             id=made,
             title=title,
             status=IncidentStatus.OPEN,
-            opened_at=Instant.from_timestamp_millis(round(received_s * 1000)),
+            opened_at=Instant.from_timestamp(round(received_s * 1000), unit="millisecond"),
             place=Place(channel=channel),
             is_digest=is_digest,
         )

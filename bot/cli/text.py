@@ -16,7 +16,7 @@ def render(diagnosis: Diagnosis) -> str:
         for evidence_id in each.evidence[:3]:
             if evidence := quotes.get(evidence_id):
                 lines.append(f"     {evidence_id}  {evidence.query}")
-                lines += [f"        | {line[:_WIDTH]}" for line in evidence.excerpt.splitlines()[:6]]
+                lines += [f"        | {line[:_WIDTH]}" for line in evidence.excerpt.splitlines()[:14]]
         lines += [f"     -> {remediation.summary}" for remediation in each.remediations[:2]]
     if diagnosis.timeline:
         lines += ["", "Timeline"]

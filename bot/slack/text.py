@@ -92,12 +92,6 @@ def readable(text: str) -> str:
     return _unescaped(_SLACK_LINK.sub(shown, text)).strip()
 
 
-def first_sentence(text: str) -> tuple[str, str]:
-    """`text` as its first sentence and the rest."""
-    parts = re.split(r"(?<=[.!?])\s+", text.strip(), maxsplit=1)
-    return parts[0], parts[1] if len(parts) > 1 else ""
-
-
 _NOTE = len("… (99999999 more characters)")
 _NARROW = 80
 

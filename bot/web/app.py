@@ -74,7 +74,7 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, healths: H
 
 
 async def _take(settings: Settings, inbox: TakesAlerts, source: str, request: Request) -> JSONResponse:
-    received_s = Instant.now().timestamp_millis() / 1000
+    received_s = Instant.now().timestamp(unit="millisecond") / 1000
     configured = getattr(settings.alerts, source, None) if source in sources() else None
     if not isinstance(configured, AlertSource) or not is_on(configured):
         raise HTTPException(404, "no such alert source")

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -179,9 +178,7 @@ class Activities:
             raise Gone(session_id)
         if await self._sessions.status(session_id) != "done":
             metrics.count_diagnosis(diagnosis)
-        await self._incidents.concluded(
-            IncidentId(about.incident_id), diagnosis.verdict, _first_sentence(diagnosis.summary)
-        )
+        await self._incidents.concluded(IncidentId(about.incident_id), diagnosis.verdict, diagnosis.headline)
         await self._sessions.tell(session_id, PhaseBegan(phase=Phase.DONE, detail=str(diagnosis.verdict)))
         await self._sessions.mark(session_id, "done")
 
@@ -245,7 +242,3 @@ async def _telling(sessions: Sessions, session_id: SessionId) -> AsyncGenerator[
     finally:
         waiting.put_nowait(None)
         await writer
-
-
-def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0][:300]

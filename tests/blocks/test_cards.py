@@ -202,7 +202,7 @@ def test_s32_s34_a_hostile_alert_or_question_fits_and_mentions_nobody(text: str)
 def told(looks: int, text: str = "kubernetes.pods namespace=shop") -> list[Event]:
     events: list[Event] = [PhaseBegan(phase=Phase.LOOKING, detail=text)]
     for number in range(looks):
-        about = {"key": f"k{number}", "specialist": text, "tool": text, "title": text}
+        about = {"key": f"k{number}", "tool": text, "title": text}
         events.append(LookBegan(**about))
         events.append(LookEnded(**about, outcome=Outcome.FOUND, detail=text, seconds=0.1))
         events.append(
@@ -232,7 +232,7 @@ def test_s13_every_look_and_finding_is_on_some_page() -> None:
 
 def test_a_look_that_never_answered_does_not_spin_for_ever() -> None:
     plan = Plan()
-    plan.take(LookBegan(key="k", specialist="network", tool="network.tcp", title="network.tcp db:5432"))
+    plan.take(LookBegan(key="k", tool="network.tcp", title="network.tcp db:5432"))
     plan.close()
     card = plan.pages()[0].to_message().blocks[0]["tasks"][0]
     assert (card["title"], card["status"]) == ("network.tcp db:5432", "error")
@@ -243,6 +243,6 @@ def test_a_look_that_never_answered_does_not_spin_for_ever() -> None:
 )
 def test_s12_a_look_without_an_answer_is_an_error_and_an_empty_answer_is_not(outcome: Outcome, status: str) -> None:
     plan = Plan()
-    plan.take(LookEnded(key="k", specialist="s", tool="loki.query", title="x", outcome=outcome, detail="", seconds=1))
+    plan.take(LookEnded(key="k", tool="loki.query", title="x", outcome=outcome, detail="", seconds=1))
     card = plan.pages()[0].to_message().blocks[0]["tasks"][0]
     assert (card["title"], card["status"]) == ("loki.query x", status)

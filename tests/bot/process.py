@@ -41,10 +41,9 @@ async def told(*events: Event) -> AsyncIterator[tuple[str, Event]]:
 
 def look(number: int, *, ended: bool = True) -> list[Event]:
     key, title = f"k{number}", f"kubernetes.pods namespace=shop-{number}"
-    began = LookBegan(key=key, specialist="infrastructure", tool="kubernetes.pods", title=title)
+    began = LookBegan(key=key, tool="kubernetes.pods", title=title)
     done = LookEnded(
         key=key,
-        specialist="infrastructure",
         tool="kubernetes.pods",
         title=title,
         outcome=Outcome.FOUND,

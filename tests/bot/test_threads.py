@@ -223,7 +223,7 @@ async def test_s33_nothing_unfurls_or_links_names(workspace: Workspace) -> None:
 @pytest.mark.parametrize("text", [scenes.HOSTILE, scenes.LONG])
 async def test_s32_hostile_text_everywhere_breaks_no_rule_of_slacks(workspace: Workspace, text: str) -> None:
     labels = {"alertname": text, "severity": text, "service": text}
-    story = [LookBegan(key="k", specialist=text, tool=text, title=text)]
+    story = [LookBegan(key="k", tool=text, title=text)]
     async with running(workspace, Notes()) as threads:
         incident = await opened(threads, scenes.incident(scenes.alert(labels=labels), title=text))
         await threads.narrate(incident, SESSION, told(*story))

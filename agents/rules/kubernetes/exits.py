@@ -1,7 +1,7 @@
 """Why containers end: exit codes, signals, missing commands, memory."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from whenever import TimeDelta
 
@@ -35,6 +35,9 @@ NO_COMMAND = re.compile(
     r"executable file not found|exec: \S+: (?:no such file|stat|permission denied)|command not found", re.IGNORECASE
 )
 EXEC_FORMAT = re.compile(r"exec format error|exec user process caused.*format", re.IGNORECASE)
+DYING = re.compile(r"\bfatal\b|\bpanic:|\bunhandled\b|\buncaught\b", re.IGNORECASE)
+LAST_LINES = 40
+"""Lines before the end among which the reason is looked for."""
 
 
 def _shown(scene: Scene, each: Container) -> list[Evidence]:
@@ -45,8 +48,15 @@ def _shown(scene: Scene, each: Container) -> list[Evidence]:
 def _last_words(scene: Scene, each: Container) -> Iterator[Evidence]:
     for log in scene.logs_of(each.pod):
         if log.container in ("", each.name) and log.lines and (log.is_previous or not each.is_ready):
-            yield scene.cite_log(log, len(log.lines) - 1)
+            yield scene.cite_log(log, _telling(log.lines))
             return
+
+
+def _telling(lines: Sequence[str]) -> int:
+    """Which line says why the process ended: the last that calls itself fatal, else the last one of all."""
+    written = [number for number, line in enumerate(lines) if line.strip()][-LAST_LINES:]
+    dying = [number for number in written if DYING.search(lines[number])]
+    return (dying or written or [len(lines) - 1])[-1]
 
 
 def _is_killed_by_probe(scene: Scene, each: Container) -> bool:
@@ -293,7 +303,7 @@ def app_exits(scene: Scene) -> Iterator[Finding]:
 def _last_line(scene: Scene, each: Container) -> str:
     for log in scene.logs_of(each.pod):
         if _is_of(log, each) and log.lines:
-            return short(next((line for line in reversed(log.lines) if line.strip()), ""))
+            return short(log.lines[_telling(log.lines)])
     return ""
 
 

@@ -184,7 +184,10 @@ def selector_mismatch(scene: Scene) -> Iterator[Finding]:
         workload, labels = near
         selector = selector_of(service)
         wrong = {key: value for key, value in selector.items() if labels.get(key) != value}
-        differs = "; ".join(f"{key}={value}, but the pods have {labels.get(key)!r}" for key, value in wrong.items())
+        differs = "; ".join(
+            f"{key}={value}, but the pods have {labels[key]!r}" if key in labels else f"no pod has {key}={value}"
+            for key, value in wrong.items()
+        )
         path = "metadata.labels" if workload.kind == "Pod" else "spec.template.metadata.labels"
         right = ",".join(f'"{key}":"{labels[key]}"' for key in wrong if key in labels)
         fix = (

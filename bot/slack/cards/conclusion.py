@@ -53,7 +53,7 @@ def _part(number: int, parts: int, page: Sequence[Piece]) -> str:
 
 
 def _essence(diagnosis: Diagnosis, *, is_follow_up: bool) -> Iterator[Piece]:
-    headline, rest = text.first_sentence(diagnosis.summary)
+    headline, rest = diagnosis.headline, diagnosis.elaboration
     verdict = words.VERDICTS[diagnosis.verdict]
     shown = [blocks.section(f"*{verdict}*: {text.escape_line(headline or 'no more is known', 1_000)}")]
     if is_follow_up:
@@ -102,17 +102,20 @@ def _causes(diagnosis: Diagnosis) -> Iterator[blocks.Block]:
         yield blocks.section("*No cause was found.* What was seen, and what could not be, stands below.")
     by_id = {one.id: one for one in diagnosis.findings}
     for rank, one in enumerate(diagnosis.hypotheses[:HYPOTHESES], 1):
-        yield blocks.section(_cause(rank, one, [by_id[each] for each in one.explains if each in by_id]))
+        own = next((each for each in diagnosis.findings if (each.cause, each.entity) == (one.cause, one.entity)), None)
+        yield blocks.section(_cause(rank, one, own, [by_id[each] for each in one.explains if each in by_id]))
     if (rest := len(diagnosis.hypotheses) - HYPOTHESES) > 0:
         yield blocks.context(f"… and {words.count(rest, 'less likely cause')}")
 
 
-def _cause(rank: int, hypothesis: Hypothesis, explained: Sequence[Finding]) -> str:
+def _cause(rank: int, hypothesis: Hypothesis, own: Finding | None, explained: Sequence[Finding]) -> str:
     lines = [
         f"*{rank}. {text.escape_line(hypothesis.title, 200)}* · {words.CONFIDENCES[hypothesis.confidence]}",
         f"{text.code(str(hypothesis.entity), 150)} · cause {text.code(hypothesis.cause, 80)}",
     ]
-    lines += [f"• why: {text.escape_line(one.summary, 200)}" for one in explained[:3]]
+    if own:
+        lines.append(f"• seen: {text.escape_line(own.summary, 300)}")
+    lines += [f"• explains: {text.escape_line(one.summary, 200)}" for one in explained[:3]]
     if (more := len(explained) - 3) > 0:
         lines.append(f"• and {words.count(more, 'more finding')} that it explains")
     lines.append(f"• evidence: {_refs(hypothesis.evidence)}")
@@ -177,8 +180,9 @@ def _footer(diagnosis: Diagnosis) -> str:
 
 
 def _text(diagnosis: Diagnosis) -> str:
-    headline, _ = text.first_sentence(diagnosis.summary)
-    parts = [f"{words.VERDICTS[diagnosis.verdict]}: {text.escape_line(headline or 'no more is known', 1_000)}"]
+    parts = [
+        f"{words.VERDICTS[diagnosis.verdict]}: {text.escape_line(diagnosis.headline or 'no more is known', 1_000)}"
+    ]
     if diagnosis.hypotheses:
         top = diagnosis.hypotheses[0]
         title = text.escape_line(top.title, 200)

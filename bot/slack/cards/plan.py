@@ -30,22 +30,17 @@ class Task:
     id: str
     title: str
     status: str = "in_progress"
-    details: str = ""
     output: str = ""
 
     def to_block(self) -> blocks.Block:
         card: blocks.Block = {"type": "task_card", "task_id": self.id, "title": self.title, "status": self.status}
-        if self.details:
-            card["details"] = blocks.rich(blocks.words(blocks.said(self.details)))
         if self.output:
             card["output"] = blocks.rich(blocks.words(blocks.said(self.output)))
         return card
 
     def to_chunk(self) -> blocks.Block:
         chunk = {"type": "task_update", "id": self.id, "title": self.title, "status": self.status}
-        # Streams add what they get to what is there: each part is sent once, details at the start, output at the end.
-        if self.status == "in_progress" and self.details:
-            chunk["details"] = self.details
+        # Streams add what they get to what is there: the output is sent once, at the end.
         return chunk | {"output": self.output} if self.output else chunk
 
 
@@ -120,9 +115,7 @@ class Plan:
         """No more events come: a look that never answered is shown as such and does not spin for ever."""
         for entry in self._entries.values():
             if isinstance(entry, Task) and entry.status == "in_progress":
-                self._entries[entry.id] = Task(
-                    id=entry.id, title=entry.title, status="error", details=entry.details, output="no answer came"
-                )
+                self._entries[entry.id] = Task(id=entry.id, title=entry.title, status="error", output="no answer came")
 
     def pages(self) -> list[Page]:
         """The plan in pages; at least one."""
@@ -158,13 +151,12 @@ class Plan:
             id=task_id,
             title=begun.title if isinstance(begun, Task) else _title(event),
             status="complete" if event.outcome in (Outcome.FOUND, Outcome.EMPTY) else "error",
-            details=begun.details if isinstance(begun, Task) else "",
             output=f"{outcome} · {detail} · {event.seconds:.1f} s" if detail else f"{outcome} · {event.seconds:.1f} s",
         )
 
 
 def _begun(task_id: str, event: LookBegan) -> Task:
-    return Task(id=task_id, title=_title(event), details=text.line(f"for {event.specialist}", 40))
+    return Task(id=task_id, title=_title(event))
 
 
 def _title(event: LookBegan | LookEnded) -> str:
