@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import shutil
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 from pydantic import SecretStr
 
+from bot.embedded.folder import locked
 from bot.running import Running, running
 from bot.settings import Alerts, AlertSource, Http, Settings, Slack
 from bot.slack.checking import SCOPES
@@ -69,17 +71,30 @@ def incidents() -> list[str]:
     return sorted(each.name for each in INCIDENTS.iterdir() if each.is_dir())
 
 
+def _emptied(folder: Path) -> None:
+    for each in folder.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        elif each.name != "lock":
+            each.unlink()
+
+
 @contextlib.asynccontextmanager
 async def showing(settings: Settings, *, port: int) -> AsyncGenerator[Demo]:
     """The demo, for as long as the context lasts. Of the settings only the model and the data folder are taken.
 
     Raises:
         OSError: when the page's port is taken.
+        bot.embedded.folder.FolderTaken: when another demo runs on the same data.
     """
     token = secrets.token_urlsafe(24)
+    data = settings.data_dir / "demo"
+    async with locked(data.resolve()):
+        # The workspace forgets everything at its end; what Locum remembered would speak of threads that are gone.
+        await asyncio.to_thread(_emptied, data)
     async with serve(port=port, manifest=Manifest(scopes=SCOPES, shortcuts=())) as workspace:
         own = Settings(
-            data_dir=settings.data_dir / "demo",
+            data_dir=data,
             snapshot=INCIDENTS,
             model=settings.model,
             telemetry=settings.telemetry,

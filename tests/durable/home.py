@@ -1,0 +1,147 @@
+"""A whole Locum without Slack and model: real embedded servers, real worker, and fakes as strict as the ports."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from whenever import Instant
+
+from agents.alert import Alert, AlertStatus, fingerprint
+from agents.case import SessionId
+from agents.diagnosis import Diagnosis, Mode
+from agents.health import Verdict
+from agents.progress import Event, FindingSeen, Listener
+from agents.report import Report, Usage
+from agents.routing import Routing
+from bot.embedded.servers import Endpoints, running
+from bot.incident import Incident, Place
+from bot.intake import Intake
+from bot.settings import Settings
+from bot.stores.connection import Store, connect
+from bot.stores.inbox import Delivery, Inbox
+from bot.stores.incidents import Incidents
+from bot.stores.sessions import Sessions
+from bot.workflows import service
+from bot.workflows.activities import Activities
+from bot.workflows.desk import TemporalDesk
+
+SECRET_WORDS = "the-words-of-an-alert"
+
+
+@dataclass
+class Thinker:
+    """Finds the same every time; a specialist named `broken` fails, one named `slow` waits to be let go."""
+
+    sessions: Sessions
+    names: tuple[str, ...] = ("network",)
+    may_go: asyncio.Event = field(default_factory=asyncio.Event)
+    has_begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def route(self, session_id: SessionId) -> tuple[str, ...]:
+        return self.names
+
+    async def run(self, session_id: SessionId, specialist: str, on_event: Listener) -> None:
+        self.has_begun.set()
+        if specialist == "broken":
+            raise LookupError(SECRET_WORDS)
+        if specialist == "slow":
+            await self.may_go.wait()
+        on_event(FindingSeen(specialist=specialist, cause="c", entity="pod/a/b", severity="info", summary="seen"))
+        await self.sessions.save_report(session_id, Report(specialist=specialist))
+
+    async def conclude(self, session_id: SessionId) -> None:
+        reports = await self.sessions.reports(session_id)
+        diagnosis = Diagnosis(
+            session_id=session_id, question=SECRET_WORDS, verdict=Verdict.UNKNOWN, mode=Mode.RULES,
+            routing=Routing(specialists=(), abstained=True), hypotheses=(), findings=(), evidence=(), timeline=(),
+            summary="Nothing is known. Truly.", notes=tuple(f"{one.specialist}: {one.failure}" for one in reports),
+            usage=Usage(),
+        )  # fmt: skip
+        await self.sessions.save_diagnosis(diagnosis)
+
+
+@dataclass
+class Room:
+    """Threads in the store, so that they outlive their worker; a second conclusion of a session would be seen."""
+
+    store: Store
+    narrated: list[Event] = field(default_factory=list[Event])
+
+    async def open(self, incident: Incident) -> Place:
+        return replace(incident.place, channel="C1", thread_ts=f"1.{incident.id}")
+
+    async def refresh(self, incident: Incident) -> None:
+        await self.store.incr("room:refreshes")
+
+    async def narrate(
+        self, incident: Incident, session_id: SessionId, events: AsyncIterator[tuple[str, Event]]
+    ) -> None:
+        async for _, event in events:
+            self.narrated.append(event)
+
+    async def conclude(self, incident: Incident, session_id: SessionId, diagnosis: Diagnosis) -> None:
+        if await self.store.set(f"room:said:{session_id}", 1, nx=True):
+            await self.store.rpush("room:conclusions", session_id)
+
+    async def apologise(self, incident: Incident, session_id: SessionId, reason: str) -> None:
+        await self.store.rpush("room:apologies", reason)
+
+
+@dataclass
+class Home:
+    endpoints: Endpoints
+    store: Store
+    inbox: Inbox
+    incidents: Incidents
+    sessions: Sessions
+    workflows: service.Workflows
+    desk: TemporalDesk
+    thinker: Thinker
+    room: Room
+    intake: Intake
+    client: service.Client
+
+    async def conclusions(self, count: int, within_s: float = 20) -> list[str]:
+        """The sessions that were concluded, once there are `count`."""
+        async with asyncio.timeout(within_s):
+            while True:
+                found = [each.decode() for each in await self.store.lrange("room:conclusions", 0, -1)]
+                if len(found) >= count:
+                    return found
+                await asyncio.sleep(0.05)
+
+
+def alert(name: str = "Down", *, status: str = "firing", group: str = "g", **labels: str) -> Alert:
+    all_labels = {"alertname": name, **labels}
+    return Alert(
+        source="generic", status=AlertStatus(status), labels=all_labels, annotations={"summary": SECRET_WORDS},
+        starts_at=Instant.from_utc(2026, 1, 1), fingerprint=fingerprint(all_labels), group=group,
+    )  # fmt: skip
+
+
+def delivery(*alerts: Alert) -> Delivery:
+    return Delivery(tuple(alerts), Instant.now().timestamp())
+
+
+@asynccontextmanager
+async def home(folder: Path, *, quiet_s: float = 3600, names: Sequence[str] = ("network",)) -> AsyncGenerator[Home]:
+    settings = Settings(data_dir=folder)
+    async with running(settings) as endpoints:
+        store = connect(endpoints.redis_url)
+        client = await service.connect(endpoints.temporal_address, namespace="locum", tls=False)
+        inbox, incidents, sessions = Inbox(store), Incidents(store), Sessions(store)
+        workflows = service.Workflows(client, quiet_s=quiet_s)
+        thinker, room = Thinker(sessions, tuple(names)), Room(store)
+        intake = Intake(settings, inbox=inbox, incidents=incidents, workflows=workflows, reader="r")
+        activities = Activities(incidents=incidents, sessions=sessions, investigator=thinker, threads=room)
+        desk = TemporalDesk(incidents=incidents, sessions=sessions, workflows=workflows)
+        async with service.worker(client, activities):
+            reading = asyncio.create_task(intake.run())
+            try:
+                yield Home(endpoints, store, inbox, incidents, sessions, workflows, desk, thinker, room, intake, client)
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+        await store.aclose(close_connection_pool=True)
