@@ -16,6 +16,7 @@ from agents.causes import catalogue as causes
 from agents.causes import rules, run
 from agents.conclusion import conclude, explained
 from agents.diagnosis import Diagnosis
+from agents.finding import Role
 from agents.gathering import gather
 from agents.model.answers import Brief
 from agents.model.asking import Model
@@ -89,6 +90,9 @@ class Investigation:
         # Rules over thousands of pods take a while, and others share this loop.
         checked = await asyncio.to_thread(run, rules(specialist.areas), scene)
         for finding in checked.findings:
+            if finding.role is Role.CONTEXT:
+                # What is well, and advice: it belongs to the answer, not to the news.
+                continue
             self._listen(
                 FindingSeen(
                     specialist=specialist.name,

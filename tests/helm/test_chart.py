@@ -36,7 +36,9 @@ def test_the_read_role_has_no_verb_that_changes_anything_and_no_secret(documents
 def test_only_the_worker_gets_the_read_role_and_a_token(documents: list[dict[str, Any]]) -> None:
     (binding,) = [each for each in documents if each["kind"] == "ClusterRoleBinding"]
     assert [each["name"] for each in binding["subjects"]] == ["demo-worker"]
-    pods = {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in documents if each["kind"] == "Deployment"}
+    pods = {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in documents if each["kind"] == "Deployment"
+    }
     assert pods["demo-worker"]["automountServiceAccountToken"] is True
     assert pods["demo-bot"]["automountServiceAccountToken"] is False
 

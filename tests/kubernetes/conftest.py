@@ -1,9 +1,11 @@
 """A real API server with its store: started once, nothing runs in it but what a test writes."""
 
+import asyncio
 import contextlib
 import hashlib
 import json
 import os
+import re
 import ssl
 import subprocess
 import urllib.request
@@ -33,11 +35,14 @@ class ApiServer:
     def host(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, token: str = "admin-token") -> Any:
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return json.loads(self._send(method, path, body) or b"{}")
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         content = None if body is None else json.dumps(body).encode()
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         request = urllib.request.Request(f"{self.host}{path}", content, method=method)
-        request.add_header("Authorization", f"Bearer {token}")
+        request.add_header("Authorization", "Bearer admin-token")
         request.add_header("Content-Type", kind)
         # Without a proxy: the server is on this machine, whatever the environment says.
         opener = urllib.request.build_opener(
@@ -45,13 +50,24 @@ class ApiServer:
             urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.folder / "apiserver.crt")),
         )
         with opener.open(request, timeout=10) as reply:
-            return json.loads(reply.read() or b"{}")
+            return reply.read()
 
     def create(self, path: str, obj: Mapping[str, Any], *, status: Mapping[str, Any] | None = None) -> None:
         """Creates an object and then writes its status, as a controller would."""
         self.ask("POST", path, obj)
         if status is not None:
             self.ask("PATCH", f"{path}/{obj['metadata']['name']}/status", {"status": status})
+
+    def watches(self, resource: str) -> int:
+        """How many watch a resource; the server itself watches some."""
+        gauge = rf'^apiserver_longrunning_gauge{{.*resource="{resource}",.*verb="WATCH".*}} (\d+)$'
+        return sum(map(int, re.findall(gauge, self._send("GET", "/metrics").decode(), re.MULTILINE)))
+
+    async def watched(self, resource: str, *, beyond: int) -> None:
+        """Returns when more watch a resource than before."""
+        async with asyncio.timeout(10):
+            while await asyncio.to_thread(self.watches, resource) <= beyond:  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.02)
 
     def kubeconfig(self, token: str, folder: Path) -> Path:
         path = folder / f"kubeconfig-{token}"

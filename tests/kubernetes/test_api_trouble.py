@@ -1,6 +1,7 @@
 """What an API server in trouble says, played by a small server that answers as one."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,14 +11,20 @@ import pytest
 from aiohttp import web
 
 from tools.errors import ToolNoSource, ToolRetry, ToolUnavailable
+from tools.kubernetes.changes import MAX_CHANGES
 from tools.kubernetes.live import LiveCluster
+from tools.kubernetes.watch import MAX_OBJECTS, WatchArgs, watch
+from tools.world import World
 
 LOG = "/api/v1/namespaces/shop/pods/cart-1/log"
 PODS = "/api/v1/pods"
 
 
 class ScriptedApi:
-    """Answers each path with what a test laid there, in turn; the last answer stays. Unknown paths are 404."""
+    """Answers each path with what a test laid there, in turn; the last answer stays. Unknown paths are 404.
+
+    Watches have paths of their own, ending in `?watch`. A body of `None` begins and never goes on.
+    """
 
     def __init__(self) -> None:
         self._answers: dict[str, deque[tuple[int, Any, dict[str, str]]]] = {}
@@ -33,14 +40,20 @@ class ScriptedApi:
     def lay(self, path: str, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
         self._answers.setdefault(path, deque()).append((code, body, headers or {}))
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path_qs)
         if request.path == "/api/v1/silences":
             await self.silent.wait()
-        answers = self._answers.get(request.path)
+        watching = "watch" in request.query
+        answers = self._answers.get(f"{request.path}?watch" if watching else request.path)
         if not answers:
             return web.json_response(status("the server could not find the requested resource"), status=404)
         code, body, headers = answers.popleft() if len(answers) > 1 else answers[0]
+        if body is None:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await self.silent.wait()
+            return response
         if isinstance(body, str):
             return web.Response(text=body, status=code, headers=headers)
         return web.json_response(body, status=code, headers=headers)
@@ -188,6 +201,95 @@ async def test_a_log_is_asked_for_by_its_newest_lines_and_kept_within_bounds(
     assert found.endswith("x\nlast line")
     assert len(found) < 3_000_000
     assert api.asked == [f"{LOG}?tailLines=10&container=cart&previous=true"]
+
+
+def change(kind: str, name: str, version: int) -> str:
+    obj = {"kind": "Pod", "metadata": {"name": name, "namespace": "shop", "resourceVersion": str(version)}}
+    return json.dumps({"type": kind, "object": obj}) + "\n"
+
+
+def versions(listed: dict[str, Any], version: int) -> dict[str, Any]:
+    for each in (listed, *listed["items"]):
+        each["metadata"]["resourceVersion"] = str(version)
+    return listed
+
+
+GONE = json.dumps({"type": "ERROR", "object": {**status("too old resource version"), "code": 410}}) + "\n"
+
+
+async def test_a_watch_that_expired_goes_on_with_what_changed_meanwhile(api: ScriptedApi, cluster: LiveCluster) -> None:
+    api.lay(PODS, 200, versions(page("a", "b", "c"), 1))
+    later = versions(page("a", "c", "d"), 2)
+    later["items"][1]["metadata"]["resourceVersion"] = "1"
+    api.lay(PODS, 200, later)
+    api.lay(f"{PODS}?watch", 200, GONE)
+    api.lay(f"{PODS}?watch", 200, change("MODIFIED", "d", 3))
+    api.lay(f"{PODS}?watch", 200, "")
+
+    found = await cluster.watch("Pod", None, 0.5)
+
+    assert [(each["type"], each["object"]["metadata"]["name"]) for each in found] == [
+        ("DELETED", "b"), ("MODIFIED", "a"), ("ADDED", "d"), ("MODIFIED", "d"),
+    ]  # fmt: skip
+    assert found[-1]["before"]["metadata"]["resourceVersion"] == "2"
+
+
+async def test_a_watch_that_ends_early_is_taken_up_where_it_ended(api: ScriptedApi, cluster: LiveCluster) -> None:
+    api.lay(PODS, 200, versions(page("a"), 7))
+    bookmark = json.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}) + "\n"
+    api.lay(f"{PODS}?watch", 200, change("MODIFIED", "a", 8) + bookmark)
+    api.lay(f"{PODS}?watch", 200, change("DELETED", "a", 10))
+    api.lay(f"{PODS}?watch", 200, "")
+
+    found = await cluster.watch("Pod", None, 0.8)
+
+    assert [each["type"] for each in found] == ["MODIFIED", "DELETED"]
+    watches = [asked for asked in api.asked if "watch=" in asked]
+    assert ["resourceVersion=7" in watches[0], "resourceVersion=8" in watches[1]] == [True, True]
+
+
+async def test_a_watch_that_hangs_has_not_seen_that_nothing_happened(api: ScriptedApi, cluster: LiveCluster) -> None:
+    api.lay(PODS, 200, versions(page("a"), 1))
+    api.lay(f"{PODS}?watch", 200, None)
+
+    with pytest.raises(ToolUnavailable, match="did not answer"):
+        await cluster.watch("Pod", None, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "said"),
+    [
+        (200, GONE, "forgets faster"),
+        (200, GONE.replace("410", "500"), "answered 500"),
+        (200, change("MODIFIED", "a", 2)[:-9], "not JSON"),
+        (200, "x" * 5_000_000, "too long"),
+        (503, status("etcd is gone"), "etcd is gone"),
+        (410, status("too old"), "forgets faster"),
+    ],
+)
+async def test_a_watch_that_breaks_is_unavailable(
+    api: ScriptedApi, cluster: LiveCluster, code: int, body: Any, said: str
+) -> None:
+    api.lay(PODS, 200, versions(page("a"), 1))
+    api.lay(f"{PODS}?watch", code, body)
+
+    with pytest.raises(ToolUnavailable, match=said):
+        await cluster.watch("Pod", None, 5)
+
+
+async def test_a_watch_ends_when_it_has_told_enough_and_says_so(api: ScriptedApi, cluster: LiveCluster) -> None:
+    api.lay(PODS, 200, versions(page("a"), 1))
+    api.lay(f"{PODS}?watch", 200, "".join(change("ADDED", f"p-{each}", each) for each in range(2, MAX_CHANGES + 20)))
+
+    reading = await watch.run(World(name="live", cluster=cluster), WatchArgs(kind="Pod", seconds=20))
+
+    lines = reading.text.splitlines()
+    assert lines[0] == (
+        f"Pod, watched for 20 s: {MAX_CHANGES} added, of {MAX_CHANGES} objects; "
+        f"ended early, after {MAX_CHANGES} changes of the kind"
+    )
+    assert lines[-1] == f"… {MAX_CHANGES - MAX_OBJECTS} more objects, {MAX_CHANGES - MAX_OBJECTS} with a complaint"
+    assert len(reading.data) == MAX_CHANGES
 
 
 async def test_many_questions_at_once_share_one_discovery(api: ScriptedApi, cluster: LiveCluster) -> None:

@@ -203,11 +203,16 @@ async def test_an_api_server_that_is_killed_in_the_middle_is_unavailable_and_nev
         cluster = LiveCluster(kubeconfig=server.kubeconfig("admin-token", tmp_path), timeout_s=5)
         try:
             before = len(await cluster.objects("Namespace", None))
+            watches = server.watches("namespaces")
+            watching = asyncio.create_task(cluster.watch("Namespace", None, 20))
+            await server.watched("namespaces", beyond=watches)
             questions = [asyncio.create_task(cluster.objects("Namespace", None)) for _ in range(40)]
             await asyncio.sleep(0)
             process.kill()
             answers = await asyncio.gather(*questions, return_exceptions=True)
             assert all(isinstance(each, ToolUnavailable) or len(each) == before for each in answers)  # pyright: ignore[reportArgumentType]
+            with pytest.raises(ToolUnavailable):
+                await watching
             process.wait()
             with pytest.raises(ToolUnavailable, match="cannot be reached"):
                 await cluster.objects("Namespace", None)

@@ -119,13 +119,13 @@ async def test_a_source_that_never_answers_is_unknown_not_empty(plug: Callable[.
 
 
 async def test_wrong_arguments_and_wrong_names_are_errors_that_name_what_is_meant() -> None:
-    wrong = await looker().look("host.usage", {"minuts": 5})
+    wrong = await looker().look("host.usage", {"minute": 5})
     assert wrong.outcome is Outcome.ERROR
-    assert "argument 'minuts'" in wrong.why
+    assert "argument 'minute'" in wrong.why
     value = await looker().look("logs.lines", {"minutes": 0})
     assert "argument 'minutes'" in value.why
     assert "'0'" in value.why
-    unknown = await looker().look("prometheus.querry", {})
+    unknown = await looker().look("prometheus.quer", {})
     assert unknown.outcome is Outcome.ERROR
     assert "did you mean 'prometheus.query'" in unknown.why
 

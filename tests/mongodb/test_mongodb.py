@@ -303,7 +303,7 @@ async def test_one_deployment_that_fails_hides_no_other_and_is_named(deploy: Dep
     alone = await look(deploy, "status", deployment="locked")
     assert alone.outcome is Outcome.ERROR
     assert "clusterMonitor" in alone.why
-    wrong = await look(deploy, "status", deployment="opem")
+    wrong = await look(deploy, "status", deployment="opens")
     assert "there are locked, open" in wrong.why
 
 

@@ -82,10 +82,12 @@ def test_the_same_look_with_the_same_result_is_the_same_evidence() -> None:
     assert one.id == two.id != other.id
 
 
-def test_nothing_found_is_empty_and_a_gap_says_why() -> None:
+def test_nothing_found_is_empty() -> None:
     assert Evidence.found("logs.lines", "x", "  \n").outcome is Outcome.EMPTY
-    with pytest.raises(ValueError, match="does not say why"):
-        Evidence.gap("logs.lines", "x", Outcome.ERROR, "")
+
+
+def test_a_gap_always_says_why_even_when_the_reason_was_invisible() -> None:
+    assert Evidence.gap("logs.lines", "x", Outcome.ERROR, "\u200b\u2060").why == "no reason was given"
 
 
 def test_a_quote_that_is_not_in_the_excerpt_is_not_borne_out() -> None:

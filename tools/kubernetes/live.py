@@ -28,6 +28,8 @@ PAGE = 500
 """Objects of one page, as `kubectl` asks for."""
 MAX_LOG_BYTES = 2 * 2**20
 """Bytes of a log that are kept, the newest."""
+MAX_LINE_BYTES = 4 * 2**20
+"""Bytes of one change, which holds one object: twice what a cluster stores of one."""
 _RESTARTS = 3
 """Times that a list or a watch begins anew when the server no longer knows where it stood."""
 _PAUSE_S = 0.5
@@ -267,11 +269,16 @@ def _take(event: Mapping[str, Any], changes: Changes, path: str) -> str:
 
 
 async def _lines(response: aiohttp.ClientResponse, path: str) -> AsyncGenerator[bytes]:
-    try:
-        async for line in response.content:
+    rest = b""
+    async for chunk in response.content.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
             yield line
-    except ValueError as e:
-        raise ToolUnavailable(f"the API server's answer to {path} has a line too long to be read") from e
+        if len(rest) > MAX_LINE_BYTES:
+            raise ToolUnavailable(f"the API server's answer to {path} has a line too long to be read")
+    if rest:
+        # Cut off in the middle; whoever reads it says so.
+        yield rest
 
 
 async def _body(response: aiohttp.ClientResponse, keep: int | None) -> bytes:

@@ -26,7 +26,7 @@ _TIMES = frozenset(("lastHeartbeatTime", "lastProbeTime", "lastTransitionTime", 
 """Move whenever the rest of a condition does, or when nothing did."""
 _FIRST = ("restartCount", "phase", "ready", "exitCode", "readyReplicas", "reason", "replicas", "status")
 """The fields that a reader asks for, before the many others."""
-_BOOKKEEPING = frozenset(("resourceVersion", "generation", "managedFields"))
+_BOOKKEEPING = frozenset(("resourceVersion", "generation"))
 
 
 class WatchArgs(Args):
