@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ def need(binary: str, package: str) -> str:
 @contextlib.contextmanager
 def running(
     argv: list[str | Path], log: Path, ready: Callable[[], bool], seconds: float = 30
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Generator[subprocess.Popen[bytes]]:
     """One server process, from ready to stopped."""
     # The kernel ends the server when the test run is killed; a fixture could not.
     guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []

@@ -1,7 +1,7 @@
 """A Slack thread as plain text. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 
 def transcript(thread: Sequence[Mapping[str, Any]]) -> str:
@@ -14,15 +14,14 @@ def _message(message: Mapping[str, Any]) -> str:
     return f"--- {message['ts']}\n" + "\n".join(line for line in lines if line.strip()) + "\n"
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
-        found: Mapping[str, Any] = value
+        found = cast("Mapping[str, object]", value)
         own = found.get("text")
         if isinstance(own, str):
             yield own
-        for key, each in found.items():
-            if key != "text" or not isinstance(own, str):
-                yield from _texts(each)
-    elif isinstance(value, list | tuple):
-        for each in value:  # pyright: ignore[reportUnknownVariableType]
+        for each in found.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in cast("list[object]", value):
             yield from _texts(each)

@@ -1,7 +1,7 @@
 """The chart as rendered: it may look and never touch."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import helm_python
 import kubernetes_validate
@@ -15,7 +15,7 @@ VALUES = {"image": {"repository": "registry.example/locum"}}
 @pytest.fixture(scope="module")
 def documents() -> list[dict[str, Any]]:
     with helm_python.Chart.load(str(CHART)) as chart:
-        files = cast("dict[str, str]", chart.render(VALUES, name="demo", namespace="locum"))
+        files = chart.render(VALUES, name="demo", namespace="locum")
     return [each for text in files.values() for each in yaml.safe_load_all(text) if each]
 
 
