@@ -92,11 +92,15 @@ class Diagnosis:
         return self.verdict.state
 
     @property
+    def opening(self) -> str:
+        """The summary's first sentence."""
+        return _SENTENCES.split(self.summary.strip(), maxsplit=1)[0]
+
+    @property
     def headline(self) -> str:
-        """The summary's first sentence; the verdict's own word, which is shown apart, is taken off its beginning."""
-        sentence = _SENTENCES.split(self.summary.strip(), maxsplit=1)[0]
-        word, _, rest = sentence.partition(": ")
-        return rest if rest and word.lower() == self.verdict else sentence
+        """The opening without the verdict's own word, which is shown apart."""
+        word, _, rest = self.opening.partition(": ")
+        return rest if rest and word.lower() == self.verdict else self.opening
 
     @property
     def elaboration(self) -> str:

@@ -129,7 +129,8 @@ class Investigation:
         return replace(
             report,
             claims=answer.claims,
-            evidence=answer.evidence,
+            # Gaps of the model's own looks are mostly its own slips; those of the sources are among the ground's.
+            evidence=tuple(each for each in answer.evidence if not each.is_gap),
             usage=report.usage + answer.usage,
             model_failure=answer.sentence,
         )
@@ -198,7 +199,8 @@ async def concluded(case: Case, routing: Routing, reports: Sequence[Report], mod
         diagnosis = replace(diagnosis, notes=(*diagnosis.notes, f"No model's summary: {words.sentence}"))
     if not (claims or words.claims):
         return replace(diagnosis, usage=diagnosis.usage + words.usage)
-    summary = " ".join(claim.text for claim in words.claims)
+    # What is so stays in the rules' words; the model says why.
+    summary = " ".join((diagnosis.opening, *(claim.text for claim in words.claims)))
     return explained(diagnosis, (*words.claims, *words.proposals, *claims), summary, words.usage)
 
 

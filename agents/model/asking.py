@@ -6,7 +6,7 @@ Retries live here alone; the client library's own are off.
 import asyncio
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -71,6 +71,17 @@ class Wire(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """One request that was sent, for whoever watches."""
+
+    model: str
+    failure: Reason | None
+    """`None`: there was a reply."""
+    tokens: Tokens
+    seconds: float
+
+
 class Model:
     """The models of one service, asked on behalf of one session."""
 
@@ -83,12 +94,14 @@ class Model:
         timeout_s: float,
         spent: Usage | None = None,
         circuits: dict[str, Circuit] | None = None,
+        on_call: Callable[[Called], None] | None = None,
     ) -> None:
         self._wire = wire
         self._names = tuple(names)
         self._timeout_s = timeout_s
         self._ledger = Ledger(budget=budget, spent=spent or Usage())
         self._circuits: dict[str, Circuit] = {} if circuits is None else circuits
+        self._on_call = on_call
         self._began_at_s: float | None = None
 
     def for_session(self, spent: Usage | None = None) -> "Model":
@@ -100,6 +113,7 @@ class Model:
             timeout_s=self._timeout_s,
             spent=spent,
             circuits=self._circuits,
+            on_call=self._on_call,
         )
 
     @property
@@ -152,11 +166,12 @@ class Model:
             raise ModelError(Reason.BUDGET, "seconds")
         self._circuits[name] = circuit
         self._ledger = self._ledger.promise(estimate)
-        tokens = Tokens()
+        tokens, failure = Tokens(), None
         try:
             reply = await wire.send(body, timeout_s=left_s)
             tokens = reply.tokens
         except ModelError as error:
+            failure = error.reason
             # The service bills no more than was asked for, however much came.
             tokens = error.tokens = replace(error.tokens, output=min(error.tokens.output, body["max_tokens"]))
             self._circuits[name] = _after(circuit, error.reason)
@@ -164,6 +179,9 @@ class Model:
         finally:
             # Also when the asker gave up: a promise that stays would starve all who ask later.
             self._ledger = self._ledger.settle(estimate, usage(name, tokens))
+            if self._on_call:
+                seconds = asyncio.get_running_loop().time() - now_s
+                self._on_call(Called(model=name, failure=failure, tokens=tokens, seconds=seconds))
         self._circuits[name] = Circuit()
         return reply
 

@@ -6,13 +6,13 @@ a stream that ends without saying why it stopped. Neither keys nor prompts nor a
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from agents.model.asking import Model
+from agents.model.asking import Called, Model
 from agents.model.budget import Budget
 from agents.model.failures import ModelError, Reason
 from agents.model.lean import lean
@@ -40,15 +40,16 @@ class Config:
 
 
 @asynccontextmanager
-async def connect(config: Config) -> AsyncGenerator[Model]:
+async def connect(config: Config, *, on_call: Callable[[Called], None] | None = None) -> AsyncGenerator[Model]:
     """The model for one session; `Model.for_session` makes others on the same connections.
 
-    Without a key there is a model too: one whose every answer is that it is not configured.
+    Without a key there is a model too: one whose every answer is that it is not configured. `on_call` is told of every
+    request that was sent.
     """
     budget = Budget(calls=config.max_calls, tokens=config.max_tokens, seconds=config.max_seconds, usd=config.max_usd)
     wire = _Service(config.api_key, config.base_url or SERVICE) if config.api_key else None
     try:
-        yield Model(wire, names=config.names, budget=budget, timeout_s=config.timeout_s)
+        yield Model(wire, names=config.names, budget=budget, timeout_s=config.timeout_s, on_call=on_call)
     finally:
         if wire:
             await wire.close()
