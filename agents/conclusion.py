@@ -51,7 +51,7 @@ def conclude(case: Case, routing: Routing, reports: Sequence[Report], *, now: In
         frozenset(edge for report in reports for edge in report.edges),
         titles={key: each.title for key, each in known.items()},
         remedies={key: each.remediation for key, each in known.items()},
-        partial=any(each.query.startswith(PARTIAL) for each in looks),
+        partial=frozenset(each.tool for each in looks if each.query.startswith(PARTIAL)),
     )
     verdict = decide(case, findings, ranked.near, looks)
     if verdict is Verdict.HEALTHY and any(each.failure or each.failed_checks for each in reports):

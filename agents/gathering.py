@@ -76,7 +76,7 @@ async def gather(case: Case, areas: frozenset[str], look: Look, world: World) ->
     wide = await _all(look, _first(case, chosen, world))
     if lost := _lost(case, wide):
         # A name that does not exist must not read as a quiet namespace.
-        wide += await _all(look, _kubernetes(chosen, [None]))
+        wide += await _all(look, _kubernetes(world, chosen, [None]))
         wide += (_misnamed(case, lost, wide),)
     further = await _all(look, _second(case, chosen, world, wide))
     return tuple({each.id: each for each in (*wide, *further, *_incomplete(world))}.values())
@@ -108,7 +108,7 @@ def _first(case: Case, areas: frozenset[str], world: World) -> Iterator[_Call]:
     if world.cluster is None:
         yield "kubernetes.objects", {"kind": "Pod"}
     else:
-        yield from _kubernetes(areas, namespaces)
+        yield from _kubernetes(world, areas, namespaces)
         for namespace in namespaces:
             yield "kubernetes.events", _given(namespace=namespace, minutes=_minutes(case, 60))
     for namespace in namespaces:
@@ -127,8 +127,11 @@ def _first(case: Case, areas: frozenset[str], world: World) -> Iterator[_Call]:
         yield "host.usage", {}
 
 
-def _kubernetes(areas: frozenset[str], namespaces: Sequence[str | None]) -> Iterator[_Call]:
+def _kubernetes(world: World, areas: frozenset[str], namespaces: Sequence[str | None]) -> Iterator[_Call]:
     kinds = dict.fromkeys([*_BASE, *(kind for area in sorted(areas) for kind in _KINDS.get(area, ()))])
+    if world.captured_at is None:
+        # Live they are never read, not even by name: what is missing is told by events.
+        kinds.pop("Secret", None)
     for kind in kinds:
         for namespace in [None] if kind in _EVERYWHERE else namespaces:
             yield "kubernetes.objects", _given(kind=kind, namespace=namespace)

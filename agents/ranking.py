@@ -39,8 +39,11 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "crash-loop": ("crash", "restart"),
     "pod-pending": ("pending", "unschedulable"),
 }
-ABSENCES = ("*-missing", "*-unused", "selector-mismatch", "endpoints-empty", "scrape-target-down")
-"""Causes that rest on something not being there: an incomplete capture cannot prove them."""
+ABSENCES: Mapping[str, tuple[str, ...]] = {
+    "kubernetes": ("*-missing", "*-unused", "selector-mismatch", "endpoints-empty"),
+    "signals": ("scrape-target-down",),
+}
+"""Causes that rest on something not being there, by area: an incomplete capture of it cannot prove them."""
 
 
 _BANDS: Mapping[tuple[Distance, bool], tuple[float, float]] = {
@@ -82,7 +85,7 @@ def rank(
     *,
     titles: Mapping[CauseId, str],
     remedies: Mapping[CauseId, str],
-    partial: bool = False,
+    partial: frozenset[str] = frozenset(),
 ) -> Ranked:
     """Hypotheses, best first.
 
@@ -92,7 +95,7 @@ def rank(
         edges: the topology.
         titles: of the catalogue of causes.
         remedies: the catalogue's general advice, for findings that have none of their own.
-        partial: whether some source was captured incompletely.
+        partial: the areas (`kubernetes`, `logs`, …) that were captured incompletely.
     """
     known = tuple(edges)
     present = [each for each in findings if each.severity is not Severity.INFO]
@@ -215,10 +218,10 @@ def _is_symptom(finding: Finding) -> bool:
     return finding.role is Role.SYMPTOM
 
 
-def _confidence(finding: Finding, scorer: _Scorer, *, contradicted: bool, partial: bool) -> Confidence:
+def _confidence(finding: Finding, scorer: _Scorer, *, contradicted: bool, partial: frozenset[str]) -> Confidence:
     if finding.role is not Role.CAUSE:
         return Confidence.INCONCLUSIVE
-    unproven = partial and any(fnmatchcase(finding.cause, each) for each in ABSENCES)
+    unproven = any(fnmatchcase(finding.cause, each) for area in partial for each in ABSENCES.get(area, ()))
     joined = scorer.distance(finding) is Distance.JOINED
     if finding.direct and joined and not unproven and not contradicted:
         return Confidence.CONFIRMED

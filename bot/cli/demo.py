@@ -1,6 +1,7 @@
 """`locum demo`: Locum at work on this machine, with nothing but Python installed."""
 
 import asyncio
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
@@ -40,13 +41,15 @@ async def _once(current: Settings, incident: str) -> int:
         nonlocal found
         async with showing(current, port=0) as demo:
             await demo.fire(incident)
-            waiting = asyncio.create_task(stop.wait())
+            waiting = asyncio.create_task(demo.locum.until(stop))
             for _ in range(WAIT_S * 10):
                 for root in demo.threads():
                     found = transcript(demo.conclusion(root["ts"]))
                 if found or waiting.done():
                     break
                 await asyncio.sleep(0.1)
+            if waiting.done():
+                await waiting
             waiting.cancel()
 
     await until_told(work)
@@ -76,9 +79,9 @@ async def _show(current: Settings, port: int, stop: asyncio.Event) -> None:
             for name in incidents():
                 await demo.fire(name)
                 sys.stderr.write(f"fired {name}\n")
-                await asyncio.wait([asyncio.create_task(stop.wait())], timeout=BETWEEN_S)
-                if stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(demo.locum.until(stop), BETWEEN_S)
                     return
-            await stop.wait()
+            await demo.locum.until(stop)
     except OSError as error:
         raise BadInput(f"the page cannot be served on port {port}: {error.strerror}; try --port 0") from error

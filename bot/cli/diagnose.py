@@ -1,6 +1,7 @@
 """`locum diagnose`: one investigation in the terminal, live or from a snapshot."""
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 
@@ -19,7 +20,9 @@ def run(question: str, *, snapshot: Path | None, output: str) -> None:
         raise BadInput(f"the question has {len(question)} characters; at most {LONGEST_QUESTION} are read")
     if not question.strip() and snapshot is None:
         raise BadInput('say what is wrong: locum diagnose "checkout answers 502"')
-    diagnosis = asyncio.run(_diagnose(question, snapshot))
+    # Whatever a library prints on the way must not stand in the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        diagnosis = asyncio.run(_diagnose(question, snapshot))
     if output == "json":
         sys.stdout.buffer.write(orjson.dumps(diagnosis.to_json()) + b"\n")
     else:

@@ -34,7 +34,7 @@ async def _serve(current: Settings, parts: tuple[str, ...], stop: asyncio.Event)
     async with running(current, parts) as found:
         where = f" on {found.url}" if found.url else ""
         sys.stderr.write(f"locum: {' and '.join(parts)} running{where}; Ctrl-C ends it\n")
-        await stop.wait()
+        await found.until(stop)
 
 
 async def until_told(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -46,6 +46,7 @@ async def until_told(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     from agents.specialist import SpecialistError
     from bot.embedded.child import ServerFailed
     from bot.embedded.folder import FolderTaken
+    from bot.running import PartEnded
     from bot.slack.calls import SlackError
     from bot.wiring import ConnectorError
     from bot.workflows.service import WorkflowsAway
@@ -64,6 +65,7 @@ async def until_told(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         WorkflowsAway,
         SnapshotError,
         SpecialistError,
+        PartEnded,
     ) as error:
         raise BadInput(str(error)) from error
 

@@ -29,7 +29,9 @@ LINKS = edges(
 )
 
 
-def ranked(about: Case, *findings: Finding, links: frozenset[Edge] = LINKS, partial: bool = False) -> Ranked:
+def ranked(
+    about: Case, *findings: Finding, links: frozenset[Edge] = LINKS, partial: frozenset[str] = frozenset()
+) -> Ranked:
     return rank(about, findings, links, titles={}, remedies={}, partial=partial)
 
 
@@ -126,7 +128,9 @@ def test_a_symptom_alone_is_told_as_one_whose_cause_is_not_known() -> None:
 
 def test_what_is_absent_in_an_incomplete_capture_is_not_confirmed() -> None:
     missing = finding("configmap-missing", "deployment/shop/cart")
-    whole, part = (ranked(case(), missing, partial=each).hypotheses[0] for each in (False, True))
+    whole, part = (
+        ranked(case(), missing, partial=each).hypotheses[0] for each in (frozenset({"logs"}), frozenset({"kubernetes"}))
+    )
     assert whole.confidence is Confidence.CONFIRMED
     assert part.confidence is Confidence.LIKELY
 

@@ -23,7 +23,9 @@ async def changes(world: World, args: ChangesArgs) -> Reading:
 
     A change that nobody recorded is not here; and one that is here need not be the cause.
     """
-    history = need(world.history, "history of changes", "connect a cluster, or capture changes/*.json")
+    history = need(
+        world.history, "history of changes", "capture changes/*.json; rollouts are seen in the ReplicaSets themselves"
+    )
     window = Window.ending(world.now(), minutes=args.minutes) if args.minutes else None
     found = sorted(await history.changes(window), key=lambda one: str(one["at"]), reverse=True)
     lines = [

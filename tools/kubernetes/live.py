@@ -49,6 +49,7 @@ class LiveCluster:
         self._context = context
         self._timeout_s = timeout_s
         self._client: Any = None
+        self._retired: list[Any] = []
         self._connecting = asyncio.Lock()
         self._discovery = Discovery(self._json)
 
@@ -93,8 +94,9 @@ class LiveCluster:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        client, self._client = self._client, None
-        if client is not None:
+        clients = [*self._retired, *([self._client] if self._client else [])]
+        self._retired, self._client = [], None
+        for client in clients:
             await client.close()
 
     @contextlib.asynccontextmanager
@@ -169,7 +171,7 @@ class LiveCluster:
             if response.status == 401:
                 # A token of an exec plugin or a cloud lives for minutes; reading the configuration again renews it.
                 response.close()
-                await self._drop(client)
+                self._retire(client)
                 response = await self._send(await self._connected(), path, query, timeout_s)
             async with response:
                 if response.status != 200:
@@ -198,9 +200,11 @@ class LiveCluster:
                 self._client = await self._connect()
             return self._client
 
-    async def _drop(self, client: Any) -> None:
+    def _retire(self, client: Any) -> None:
+        # Others may be in the middle of an answer on it: it is closed at the end, with the rest.
         if self._client is client:
-            await self.aclose()
+            self._retired.append(client)
+            self._client = None
 
     async def _connect(self) -> Any:
         # The package takes more than a second to import, and holds a loop up if it is done there.

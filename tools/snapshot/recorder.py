@@ -149,7 +149,7 @@ async def _cluster(draft: _Draft, cluster: Cluster) -> Sequence[Object]:
                 return
             except ToolError as e:
                 if kind in WITHHELD:
-                    draft.notes.append(f"{kind}: {e}")
+                    draft.notes.append(f"{kind} objects: {e}")
                 else:
                     draft.missing(AREA, str(e))
                 return
