@@ -88,7 +88,7 @@ def _facts(diagnosis: Diagnosis) -> blocks.Block:
         f"*Confidence*\n{confidence}",
         f"*Since*\n{text.moment(since) if since else 'not known'}",
         f"*Said by*\n{words.MODES[diagnosis.mode]}",
-        f"*Looked at by*\n{_led(diagnosis)}",
+        f"*Led by*\n{_led(diagnosis)}",
     )
 
 
