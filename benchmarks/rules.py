@@ -1,19 +1,15 @@
 """Time and memory of a diagnosis by rules: warm over big snapshots, and cold for a shipped incident."""
 
 import json
-import os
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.processes import LOCUM, ROOT, python, run
+
 INCIDENT = ROOT / "bot" / "demo" / "incidents" / "dependency-down"
-LOCUM = Path(sys.executable).parent / "locum"
 COLD_RUNS = 5
 WARM_RUNS = 3
 
@@ -37,33 +33,28 @@ print(json.dumps({{"s": min(times[1:]), "mb": peak_mb, "cause": top.cause, "enti
 def warm(pods: int) -> dict[str, float]:
     """Seconds from folder to verdict in a process that has done it once, and the peak of its memory."""
     with tempfile.TemporaryDirectory() as folder:
-        _python("-m", "benchmarks.worlds", "big", str(pods), f"{folder}/world")
-        found = json.loads(_python("-c", _WARM.format(runs=WARM_RUNS), f"{folder}/world"))
+        python("-m", "benchmarks.worlds", "big", str(pods), f"{folder}/world")
+        found = json.loads(python("-c", _WARM.format(runs=WARM_RUNS), f"{folder}/world"))
     if (found["cause"], found["entity"]) != ("image-not-found", "deployment/shop/service-0003"):
         raise SystemExit(f"a fast wrong answer is no figure: {found}")
     return {f"rules_{pods}_pods_s": round(found["s"], 3), f"rules_{pods}_pods_mb": round(found["mb"], 1)}
 
 
 def cold() -> dict[str, float]:
-    """Seconds and peak memory of `locum diagnose --snapshot` as a person calls it."""
+    """Median seconds and peak memory of `locum diagnose --snapshot` as a person calls it."""
     times: list[float] = []
     for _ in range(COLD_RUNS):
         began = time.perf_counter()
-        _run([str(LOCUM), "diagnose", "", "--snapshot", str(INCIDENT), "--format", "json"])
+        written = run([LOCUM, "diagnose", "", "--snapshot", str(INCIDENT), "--format", "json"])
         times.append(time.perf_counter() - began)
+        if not is_right(json.loads(written)):
+            raise SystemExit("a fast wrong answer is no figure")
     # Of all children so far the largest: run before anything bigger.
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {"cold_s": round(statistics.median(times), 3), "cold_mb": round(peak_mb, 1)}
 
 
-def _python(*args: str) -> str:
-    return _run([sys.executable, *args])
-
-
-def _run(argv: list[str], **more: str) -> str:
-    # Settings of whoever measures must not change the figures.
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUM_", "ANTHROPIC_"))}  # noqa: TID251
-    done: Any = subprocess.run(argv, cwd=ROOT, env=clean | more, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stderr}")
-    return str(done.stdout)
+def is_right(diagnosis: dict[str, Any]) -> bool:
+    """Whether a diagnosis of the shipped incident names what is the matter there."""
+    top = diagnosis["hypotheses"][0]
+    return (top["cause"], top["entity"]) == ("selector-mismatch", "service/shop/payments")
