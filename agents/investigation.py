@@ -29,7 +29,7 @@ from agents.scene import Scene
 from agents.scoping import scope_of
 from agents.specialist import GENERALIST, Specialist
 from agents.timeline import moments
-from tools.caching import Cache
+from tools.caching import Cache, Since
 from tools.catalogue import catalogue
 from tools.evidence import Outcome
 from tools.looking import Look, Looker, Progress
@@ -72,7 +72,9 @@ class Investigation:
         self.case = case
         self._world = world
         self._listen = listen
-        self._looker = Looker(world, cache=cache, on_look=self._tell)
+        # What was read before the newest news of the alerts tells of a time before it: of the fault, after its end.
+        news_at = max((each.ends_at or each.starts_at for each in case.alerts), default=None)
+        self._looker = Looker(world, cache=Since(cache, news_at) if news_at else cache, on_look=self._tell)
         self._seen: asyncio.Task[_Seen] | None = None
 
     async def ground(self) -> Report:

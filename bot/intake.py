@@ -57,6 +57,7 @@ class Intake:
         self._incidents = incidents
         self._workflows = workflows
         self._reader = reader
+        self._telling = asyncio.Semaphore(AT_ONCE)
 
     async def run(self) -> None:
         """Works until it is cancelled; a store or a workflow service that is away is waited for."""
@@ -84,8 +85,10 @@ class Intake:
             return
         with span("intake", deliveries=len(entries)):
             work = await self._sorted(entries)
-            for target, per_entry in work.items():
-                await self._store(target, per_entry)
+            # Side by side: to wake a workflow takes a while when many are at work, and must not hold up the next one.
+            ended = await asyncio.gather(*(self._store(*each) for each in work.items()), return_exceptions=True)
+            if failed := [each for each in ended if each is not None]:
+                raise failed[0]
             await self._inbox.done(entries)
 
     async def _sorted(self, entries: Sequence[Entry]) -> Mapping[IncidentId, _PerEntry]:
@@ -161,10 +164,11 @@ class Intake:
         if repeated:
             source = next(iter(per_entry.values()))[0].source
             metrics.ALERTS_REPEATED.labels(source=source).inc(repeated)
-        # Also when nothing changed: whoever stored it may have been killed before telling.
-        if await self._incidents.needs_signal(target):
-            await self._workflows.alerts_changed(target)
-            await self._incidents.signalled(target)
+        async with self._telling:
+            # Also when nothing changed: whoever stored it may have been killed before telling.
+            if await self._incidents.needs_signal(target):
+                await self._workflows.alerts_changed(target)
+                await self._incidents.signalled(target)
 
 
 def _groups(alerts: Sequence[Alert]) -> Mapping[GroupKey, list[Alert]]:

@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncGenerator, Collection, Generator, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 import uvicorn
 from starlette.routing import BaseRoute
 from whenever import Instant
 
+from agents.model.asking import Called
 from agents.specialist import check_tools, read_all, shipped
 from bot.connectors import Connector, Health, world_connectors
 from bot.desk import Desk
@@ -42,6 +44,10 @@ HEALTH_TTL_S = 10.0
 _log = structlog.get_logger("locum")
 
 
+class PartEnded(Exception):
+    """A part of the process ended by itself, so that the rest would only look well; the message says which and why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A process that is ready."""
@@ -49,6 +55,25 @@ class Running:
     url: str
     """Of the HTTP surface; empty where there is none."""
     embedded: tuple[servers.Child, ...]
+    parts: tuple[asyncio.Task[None], ...]
+    """What must not end as long as the process runs, each task with the name of its part."""
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Waits until the process shall end.
+
+        Raises:
+            PartEnded: when a part of it ends before.
+        """
+        waiting = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait((waiting, *self.parts), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        for part in self.parts:
+            if part in done and not stop.is_set():
+                error = None if part.cancelled() else part.exception()
+                _log.error("a part of the process ended", part=part.get_name(), exc_info=error)
+                raise PartEnded(f"the {part.get_name()} ended: {_why(error)}; this process cannot go on") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +84,12 @@ class _Shared:
     sessions: Sessions
     client: service.Client
     workflows: service.Workflows
+    parts: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+
+    def start(self, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begins what must not end as long as the process runs."""
+        self.parts.append(asyncio.create_task(work, name=part))
+        return self.parts[-1]
 
 
 @contextlib.asynccontextmanager
@@ -72,14 +103,14 @@ async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[
         bot.slack.calls.SlackError: when Slack refuses the tokens.
     """
     logs.configure(settings.telemetry)
-    traces.configure(settings.telemetry)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(traces.sending(settings.telemetry))
         endpoints = await stack.enter_async_context(servers.running(settings))
         shared = await _connected(settings, endpoints, stack)
         if "worker" in parts:
             await _work(shared, stack)
         url = await _serve(shared, stack) if "bot" in parts else ""
-        yield Running(url=url, embedded=endpoints.embedded)
+        yield Running(url=url, embedded=endpoints.embedded, parts=tuple(shared.parts))
 
 
 async def _connected(settings: Settings, endpoints: servers.Endpoints, stack: AsyncExitStack) -> _Shared:
@@ -105,7 +136,7 @@ async def _work(shared: _Shared, stack: AsyncExitStack) -> None:
     investigator = StoredInvestigator(
         worlds=await stack.enter_async_context(open_worlds(settings)),
         specialists=specialists,
-        model=await stack.enter_async_context(open_model(settings)),
+        model=await stack.enter_async_context(open_model(settings, on_call=_trace)),
         cache=RedisCache(shared.store),
         incidents=shared.incidents,
         sessions=shared.sessions,
@@ -116,8 +147,17 @@ async def _work(shared: _Shared, stack: AsyncExitStack) -> None:
         investigator=investigator,
         threads=await _threads(shared, stack),
     )
-    await stack.enter_async_context(service.worker(shared.client, activities))
+    worker = service.worker(shared.client, activities)
+    working = shared.start("worker", worker.run())
+    stack.push_async_callback(_worked, worker, working)
     _log.info("worker runs")
+
+
+def _trace(call: Called) -> None:
+    traces.ended_span(
+        "model", seconds=call.seconds, model=call.model, outcome=str(call.failure or "replied"),
+        input_tokens=call.tokens.all_input, output_tokens=call.tokens.output,
+    )  # fmt: skip
 
 
 async def _threads(shared: _Shared, stack: AsyncExitStack) -> Threads:
@@ -145,15 +185,15 @@ async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
     intake = Intake(
         settings, inbox=inbox, incidents=shared.incidents, workflows=shared.workflows, reader=socket.gethostname()
     )
-    reading = asyncio.create_task(intake.run())
+    reading = shared.start("intake", intake.run())
     stack.push_async_callback(_ended, reading)
     listening = socket.create_server((settings.http.host, settings.http.port))
     server = _Server(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_S)
     )
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    # It listens already: who comes before the server is up waits a moment.
+    serving = shared.start("web server", server.serve(sockets=[listening]))
     stack.push_async_callback(_stopped, server, serving)
-    await server.is_up.wait()
     host, port = listening.getsockname()[:2]
     _log.info("listening", address=f"{host}:{port}", pid=os.getpid())
     return f"http://{host}:{port}"
@@ -182,14 +222,6 @@ async def _slack(shared: _Shared, desk: Desk, routes: list[BaseRoute], stack: As
 
 class _Server(uvicorn.Server):
     """A server inside a process that does more than serve."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -234,6 +266,13 @@ class _Healths:
         return Connector(name="temporal", health=health, detail=detail, checked_at=Instant.now())
 
 
+async def _worked(worker: service.Worker, working: asyncio.Task[None]) -> None:
+    # One that failed has ended already, and would be waited for without end.
+    if not working.done():
+        await worker.shutdown()
+    await asyncio.wait({working})
+
+
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait({task})
@@ -243,3 +282,8 @@ async def _stopped(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
     server.should_exit = True
     await asyncio.wait({serving}, timeout=STOP_S + 1)
     serving.cancel()
+
+
+def _why(error: BaseException | None) -> str:
+    # An error's words may be an outsider's; the logs have them, redacted.
+    return type(error).__name__ if error else "it stopped"

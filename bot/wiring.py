@@ -4,14 +4,14 @@ Integrations are imported when they are wanted, so that a diagnosis from a snaps
 """
 
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from agents.model.asking import Model
+from agents.model.asking import Called, Model
 from bot.settings import Settings
 from tools.errors import ToolRetry
 from tools.world import Cluster, Host, Logs, MongoDB, Network, World
@@ -57,8 +57,8 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
 
 
 @contextlib.asynccontextmanager
-async def open_model(settings: Settings) -> AsyncGenerator[Model]:
-    """The model of the settings; without a key, one that says that there is none."""
+async def open_model(settings: Settings, *, on_call: Callable[[Called], None] | None = None) -> AsyncGenerator[Model]:
+    """The model of the settings; without a key, one that says that there is none. `on_call` hears of every request."""
     from agents.model.client import Config, connect
 
     config = Config(
@@ -71,7 +71,7 @@ async def open_model(settings: Settings) -> AsyncGenerator[Model]:
         max_calls=settings.model.max_calls,
         max_seconds=settings.model.max_seconds,
     )
-    async with connect(config) as model:
+    async with connect(config, on_call=on_call) as model:
         yield model
 
 

@@ -34,6 +34,23 @@ class Cache(Protocol):
         ...
 
 
+class Since:
+    """Another cache without what was put there before a moment, for somebody whom only later answers help."""
+
+    def __init__(self, cache: Cache, moment: Instant) -> None:
+        self._cache = cache
+        self._moment = moment
+
+    async def get(self, key: str) -> tuple[bytes, Instant] | None:
+        """See `Cache.get`."""
+        found = await self._cache.get(key)
+        return found if found and found[1] >= self._moment else None
+
+    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """See `Cache.put`."""
+        await self._cache.put(key, value, ttl_s)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     value: bytes

@@ -119,7 +119,7 @@ def _sdk() -> _Sdk:
     try:
         with lean(
             "anthropic",
-            folders=("anthropic.types", "anthropic.resources", "anthropic.lib.streaming"),
+            folders=("anthropic.types", "anthropic.resources", "anthropic.lib.streaming", "anthropic.lib._tracing"),
             optional=("anthropic._vendor.httpx_aiohttp",),
         ):
             return _imported()

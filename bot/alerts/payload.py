@@ -35,13 +35,16 @@ def read_json(body: bytes) -> Mapping[str, Any]:
         ParseError: on anything else.
     """
     try:
-        data: object = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_constant, parse_int=_integer)
+        text = body.decode()
+        data: object = json.loads(text, object_pairs_hook=_once, parse_constant=_constant, parse_int=_integer)
     except UnicodeDecodeError as error:
         raise ParseError(f"the body is not UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
         raise ParseError(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise ParseError("the body is nested too deeply") from error
+    if "\\ud" in text.lower() and not _is_text(data):
+        raise ParseError("the body has half of a surrogate pair, which is no text")
     if not isinstance(data, dict):
         raise ParseError(f"expected a JSON object, got {type(data).__name__}")
     return cast("Mapping[str, Any]", data)
@@ -83,6 +86,14 @@ def usable(alerts: list[Alert], rejected: list[str], *, truncated: int = 0) -> B
     if rejected and not alerts:
         raise ParseError("; ".join(rejected[:5]))
     return Batch(alerts=tuple(alerts), rejected=tuple(rejected), truncated=truncated)
+
+
+def _is_text(data: object) -> bool:
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

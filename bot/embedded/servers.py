@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import hashlib
+import os
 import socket
+import stat
 import sysconfig
 import tempfile
 from collections.abc import AsyncGenerator
@@ -120,6 +122,9 @@ def _socket_path(folder: Path) -> Path:
     name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
     own = Path(tempfile.gettempdir()) / f"locum-{name}"
     own.mkdir(mode=0o700, exist_ok=True)
+    made = own.lstat()
+    if made.st_uid != os.getuid() or not stat.S_ISDIR(made.st_mode) or made.st_mode & 0o077:
+        raise ServerFailed(f"{own} belongs to somebody else; remove it, or choose a data_dir with a shorter path")
     return own / "valkey.sock"
 
 

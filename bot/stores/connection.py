@@ -15,6 +15,7 @@ Store = Any
 """redis-py's client: its commands are typed as unions of sync and async, which strict checking cannot follow."""
 
 CALL_TIMEOUT_S = 5.0
+MOST_CONNECTIONS = 2_000
 KEEP_S = 30 * 24 * 3600
 """Incidents and their evidence are kept for a month."""
 
@@ -36,6 +37,8 @@ def connect(url: str) -> Store:
         retry=Retry(ExponentialWithJitterBackoff(cap=1.0, base=0.05), retries=5),
         retry_on_error=[RedisConnectionError, RedisTimeoutError, ConnectionError],
         health_check_interval=30,
+        # The client's own 100 are used up by the sessions that people read along with, and requests then fail.
+        max_connections=MOST_CONNECTIONS,
     )
 
 

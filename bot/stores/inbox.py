@@ -3,8 +3,12 @@
 A request is answered with 202 after its append came back; a reader acknowledges after its work is safe elsewhere.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import structlog
+from pydantic import ValidationError
 
 from agents.alert import Alert
 from bot.stores.codec import pack, unpack
@@ -18,6 +22,8 @@ LONGEST = 100_000
 KEPT_UNREADABLE = 100
 CLAIM_AFTER_MS = 30_000
 """An entry that a dead reader held for so long is read again by another."""
+
+_log = structlog.get_logger("locum.inbox")
 
 
 class InboxFull(Exception):
@@ -82,7 +88,7 @@ class Inbox:
                 for _, entries in await self._store.xreadgroup(GROUP, reader, {STREAM: ">"}, count=most, block=wait_ms)
                 for each in entries
             ]
-        return [Entry(key.decode(), unpack(Delivery, fields[b"delivery"])) for key, fields in found if fields]
+        return await self._entries(found)
 
     async def held(self, reader: str) -> list[Entry]:
         """What this reader had taken before it died.
@@ -92,12 +98,21 @@ class Inbox:
         """
         with asked("read the inbox"):
             found: list[Any] = await self._store.xreadgroup(GROUP, reader, {STREAM: "0"}, count=LONGEST)
-        return [
-            Entry(key.decode(), unpack(Delivery, fields[b"delivery"]))
-            for _, entries in found or ()
-            for key, fields in entries
-            if fields
-        ]
+        return await self._entries([each for _, entries in found or () for each in entries])
+
+    async def _entries(self, found: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Entry]:
+        entries: list[Entry] = []
+        for key, fields in found:
+            if not fields:
+                continue
+            try:
+                entries.append(Entry(key.decode(), unpack(Delivery, fields[b"delivery"])))
+            except ValidationError as error:
+                # Of another version of Locum. It must neither stop what came after it nor be thrown away unseen.
+                _log.error("an entry of the inbox cannot be read", entry=key.decode(), mistakes=error.error_count())
+                await self.keep_unreadable("inbox", fields[b"delivery"], f"{error.error_count()} mistakes")
+                await self._forget([key.decode()])
+        return entries
 
     async def done(self, entries: list[Entry]) -> None:
         """Forgets entries whose work is safe elsewhere.
@@ -105,8 +120,10 @@ class Inbox:
         Raises:
             StoreError: when the store does not answer.
         """
+        await self._forget([entry.id for entry in entries])
+
+    async def _forget(self, ids: Sequence[str]) -> None:
         with asked("clear the inbox"):
-            ids = [entry.id for entry in entries]
             await self._store.xack(STREAM, GROUP, *ids)
             await self._store.xdel(STREAM, *ids)
 

@@ -36,6 +36,8 @@ for i = 3, #ARGV, 4 do
   redis.call('HSET', KEYS[2], fingerprint, alert)
 end
 redis.call('HINCRBY', KEYS[1], 'repeats', repeated)
+-- A person said that it is over; something new says that it is not.
+if new > 0 then redis.call('HDEL', KEYS[1], 'resolved') end
 for i = 1, 5 do redis.call('EXPIRE', KEYS[i], tonumber(ARGV[1])) end
 return {new, repeated, resolved}
 """

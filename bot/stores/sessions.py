@@ -100,12 +100,15 @@ class Sessions:
         found = await self._load(session_id, "diagnosis")
         return unpack(Diagnosis, found) if found else None
 
-    async def tell(self, session_id: SessionId, event: Event) -> None:
-        """Adds to the stream of progress."""
+    async def tell(self, session_id: SessionId, *events: Event) -> None:
+        """Adds to the stream of progress, in one trip to the store."""
+        key = f"{_key(session_id)}:events"
         with asked("tell progress"):
-            key = f"{_key(session_id)}:events"
-            await self._store.xadd(key, {"event": json.dumps(to_json(event))}, maxlen=LONGEST_STREAM)
-            await self._store.expire(key, KEEP_S)
+            async with self._store.pipeline(transaction=True) as batch:
+                for event in events:
+                    batch.xadd(key, {"event": json.dumps(to_json(event))}, maxlen=LONGEST_STREAM)
+                batch.expire(key, KEEP_S)
+                await batch.execute()
 
     async def told(self, session_id: SessionId) -> tuple[Event, ...]:
         """All progress so far."""

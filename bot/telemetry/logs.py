@@ -10,12 +10,14 @@ import structlog
 from bot.settings import Telemetry
 from tools.redaction import redact
 
-_QUIET = ("slack_bolt", "slack_sdk", "temporalio", "aiohttp.access", "uvicorn.access", "httpx", "httpx2")
-"""Libraries that log payloads, or a line for each request, at INFO."""
+_OURS = ("locum", "bot", "agents", "approvals", "tools")
+"""Who is heard at the level of the settings. Libraries are heard when something is wrong: below that they log payloads,
+prompts and a line for each request."""
 
 
 def configure(settings: Telemetry) -> None:
     """Sets up the logs of this process, those of libraries included; they go to standard error."""
+    level = logging.getLevelNamesMapping()[settings.log_level]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -28,22 +30,22 @@ def configure(settings: Telemetry) -> None:
         last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    root.setLevel(max(logging.WARNING, level))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level)
 
 
 def without_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -60,4 +62,7 @@ def _redacted(value: Any) -> Any:
         return {key: _redacted(each) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, list | tuple):
         return [_redacted(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # The renderer would write it like this too, and past the redaction.
+    return redact(repr(value))

@@ -5,6 +5,7 @@ from typing import Annotated, Protocol
 
 import structlog
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from whenever import Instant
@@ -18,7 +19,7 @@ from bot.stores.inbox import Delivery, InboxFull
 from bot.telemetry import metrics
 from bot.telemetry.traces import span
 from bot.web.asking import router as asking
-from bot.web.guarding import TooLarge, body_of, is_on, may_send, principal
+from bot.web.guarding import TooLarge, body_of, is_known, is_on, may_send, principal
 
 RETRY_AFTER_S = 5
 
@@ -45,6 +46,7 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, healths: H
     app.state.settings = settings
     app.state.desk = desk
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DeskClosed, _closed)
     app.add_exception_handler(TooLarge, _too_large)
     app.add_exception_handler(Exception, _broken)
@@ -53,14 +55,13 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, healths: H
     async def post_alerts(source: str, request: Request) -> JSONResponse:
         return await _take(settings, inbox, source, request)
 
-    async def get_health() -> JSONResponse:
+    async def get_health(request: Request) -> JSONResponse:
         found = await healths()
         # What is off by choice does not make Locum ill; what was asked and did not answer does.
         is_well = all(each.health is not Health.FAILED for each in found)
-        shown = [
-            {"name": one.name, "health": str(one.health), "detail": one.detail, "checked_at": str(one.checked_at)}
-            for one in found
-        ]
+        # Details name hosts and what they answered: probes and strangers need the states alone.
+        in_detail = is_known(settings.http, request.headers.get("authorization", ""))
+        shown = [_shown(one, in_detail=in_detail) for one in found]
         body = {"status": "ok" if is_well else "failed", "connectors": shown}
         return JSONResponse(body, status_code=200 if is_well else 503)
 
@@ -71,6 +72,11 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, healths: H
     app.add_api_route("/health", get_health, methods=["GET"])
     app.add_api_route("/metrics", get_metrics, methods=["GET"])
     return app
+
+
+def _shown(one: Connector, *, in_detail: bool) -> dict[str, str]:
+    shown = {"name": one.name, "health": str(one.health)}
+    return {**shown, "detail": one.detail, "checked_at": str(one.checked_at)} if in_detail else shown
 
 
 async def _take(settings: Settings, inbox: TakesAlerts, source: str, request: Request) -> JSONResponse:
@@ -127,6 +133,13 @@ def _error(status: int, message: str, headers: dict[str, str] | None = None) -> 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     return _error(error.status_code, error.detail, dict(error.headers or {}))
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    # As everywhere: the place and the reason, never the values.
+    parts = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5]]
+    return _error(422, "; ".join(parts))
 
 
 async def _closed(_: Request, error: Exception) -> Response:

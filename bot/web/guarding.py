@@ -1,7 +1,6 @@
 """Who may come in: credentials in constant time, bodies within their limit. Decides before anything is parsed."""
 
 import base64
-import binascii
 import hmac
 import ipaddress
 from collections.abc import Sequence
@@ -51,6 +50,12 @@ def principal(http: Http, authorization: str, scope: str) -> str | None:
     return found
 
 
+def is_known(http: Http, authorization: str) -> bool:
+    """Whether the caller has a token, whatever its scopes; without any tokens, whether only this machine can ask."""
+    scopes = {scope for token in http.tokens for scope in token.scopes} or {""}
+    return any(principal(http, authorization, scope) is not None for scope in sorted(scopes))
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address."""
     try:
@@ -86,6 +91,6 @@ def _is_one_of(given: str, secrets: Sequence[SecretStr]) -> bool:
 def _basic(value: str) -> tuple[str, str]:
     try:
         user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return "", ""
     return user, password

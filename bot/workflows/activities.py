@@ -4,23 +4,26 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from whenever import Instant
 
 from agents.case import SessionId
-from agents.progress import Event, Listener, Phase, PhaseBegan
+from agents.progress import Event, Listener, LookEnded, Phase, PhaseBegan
 from agents.report import Report
-from bot.incident import Incident, IncidentId
+from bot.incident import Incident, IncidentId, IncidentStatus
 from bot.stores.connection import StoreError
 from bot.stores.incidents import Incidents
 from bot.stores.sessions import Session, Sessions
 from bot.telemetry import metrics
-from bot.telemetry.traces import span
+from bot.telemetry.traces import ended_span, span
 from bot.workflows.messages import Looked, Work
+from bot.workflows.pacing import Turns
 from bot.workflows.ports import Investigator, Threads
 
 BEAT_EVERY_S = 2.0
@@ -84,6 +87,7 @@ class Activities:
         self._sessions = sessions
         self._investigator = investigator
         self._threads = threads
+        self._turns = Turns()
 
     def all(self) -> Sequence[Callable[..., Any]]:
         """What a worker offers."""
@@ -98,20 +102,16 @@ class Activities:
         """The thread, and how the incident stands."""
         incident = await self._look(about)
         await self._incidents.mark(incident.id, closed=False)
-        place = await self._threads.open(incident)
-        if place != incident.place:
-            await self._incidents.placed(incident.id, place)
-            if incident.question is None:
-                metrics.FIRST_MESSAGE_S.observe((Instant.now() - incident.opened_at).total("seconds"))
-        return Looked(firing=incident.firing_count, total=incident.alert_count)
+        await self._placed(incident)
+        return _looked(incident)
 
     @activity.defn(name="refresh")
     @_durable
     async def refresh(self, about: Work) -> Looked:
         """The first message as the incident stands now."""
-        incident = await self._look(about)
+        incident = await self._placed(await self._look(about))
         await self._threads.refresh(incident)
-        return Looked(firing=incident.firing_count, total=incident.alert_count)
+        return _looked(incident)
 
     @activity.defn(name="resolve")
     @_durable
@@ -138,6 +138,7 @@ class Activities:
         session_id, incident_id = SessionId(about.session_id), IncidentId(about.incident_id)
         await self._sessions.open(Session(id=session_id, incident_id=incident_id, asked_at=Instant.now()))
         await self._incidents.add_session(incident_id, session_id)
+        await self._wait_for_turn(session_id)
         await self._sessions.mark(session_id, "running")
         await self._sessions.tell(session_id, PhaseBegan(phase=Phase.ROUTING))
 
@@ -178,6 +179,8 @@ class Activities:
             raise Gone(session_id)
         if await self._sessions.status(session_id) != "done":
             metrics.count_diagnosis(diagnosis)
+            if session := await self._sessions.get(session_id):
+                metrics.SESSION_S.observe((Instant.now() - session.asked_at).total("seconds"))
         await self._incidents.concluded(IncidentId(about.incident_id), diagnosis.verdict, diagnosis.headline)
         await self._sessions.tell(session_id, PhaseBegan(phase=Phase.DONE, detail=str(diagnosis.verdict)))
         await self._sessions.mark(session_id, "done")
@@ -210,6 +213,30 @@ class Activities:
         await self._sessions.tell(session_id, PhaseBegan(phase=Phase.DONE, detail=about.reason))
         await self._threads.apologise(await self._known(about), session_id, about.reason)
 
+    async def _wait_for_turn(self, session_id: SessionId) -> None:
+        """Lets Temporal call again at this session's turn; a person's question begins at once."""
+        if activity.info().attempt > 1:
+            return
+        session = await self._sessions.get(session_id)
+        if session and session.question is None and (wait_s := self._turns.take()):
+            raise ApplicationError(
+                "its turn comes later",
+                type="NotYet",
+                category=ApplicationErrorCategory.BENIGN,
+                next_retry_delay=timedelta(seconds=wait_s),
+            )
+
+    async def _placed(self, incident: Incident) -> Incident:
+        """The incident with its thread, opened here when it could not be before: who asks in it must be known."""
+        if incident.place.thread_ts:
+            return incident
+        place = await self._threads.open(incident)
+        if place != incident.place:
+            await self._incidents.placed(incident.id, place)
+            if incident.question is None:
+                metrics.FIRST_MESSAGE_S.observe((Instant.now() - incident.opened_at).total("seconds"))
+        return replace(incident, place=place)
+
     async def _look(self, about: Work) -> Incident:
         incident = await self._incidents.look(IncidentId(about.incident_id))
         if incident is None:
@@ -223,22 +250,45 @@ class Activities:
         return incident
 
 
+def _looked(incident: Incident) -> Looked:
+    is_over = incident.status is IncidentStatus.RESOLVED
+    return Looked(firing=0 if is_over else incident.firing_count, total=incident.alert_count)
+
+
 @contextlib.asynccontextmanager
 async def _telling(sessions: Sessions, session_id: SessionId) -> AsyncGenerator[Listener]:
     """Takes events without waiting and writes them in order; a store that is away costs progress, not the work."""
     waiting: asyncio.Queue[Event | None] = asyncio.Queue()
 
     async def write() -> None:
-        while (event := await waiting.get()) is not None:
-            metrics.count_event(event)
-            try:
-                await sessions.tell(session_id, event)
-            except StoreError as error:
-                _log.warning("progress was not told", reason=str(error))
+        is_over = False
+        while not is_over:
+            taken = [await waiting.get()]
+            while not waiting.empty():
+                taken.append(waiting.get_nowait())
+            is_over = taken[-1] is None
+            await _write(sessions, session_id, [event for event in taken if event is not None])
 
     writer = asyncio.create_task(write())
+
+    def listen(event: Event) -> None:
+        if isinstance(event, LookEnded):
+            ended_span("look", seconds=event.seconds, tool=event.tool, outcome=str(event.outcome))
+        waiting.put_nowait(event)
+
     try:
-        yield waiting.put_nowait
+        yield listen
     finally:
         waiting.put_nowait(None)
         await writer
+
+
+async def _write(sessions: Sessions, session_id: SessionId, events: Sequence[Event]) -> None:
+    for event in events:
+        metrics.count_event(event)
+    if not events:
+        return
+    try:
+        await sessions.tell(session_id, *events)
+    except StoreError as error:
+        _log.warning("progress was not told", reason=str(error))

@@ -18,8 +18,6 @@ REFRESH_EVERY_S = 3
 """Slack takes an update of a message about this often."""
 LAST_WORDS_S = 10
 """How long the progress may take to end before the conclusion is said without waiting for it."""
-LONG_HISTORY = 2_000
-"""Events, after which a quiet moment is used to go on in a new run."""
 _SEEN_KEPT = 500
 
 _RETRY = RetryPolicy(
@@ -42,7 +40,7 @@ class IncidentWorkflow:
         self._seen = list(start.seen)
         self._investigated = start.investigated
         self._rechecked = start.rechecked
-        self._firing = 0
+        self._firing = start.firing
         self._news = not start.is_open
         self._busy = False
         self._stopped = ""
@@ -160,7 +158,8 @@ class IncidentWorkflow:
             if not self._stopped:
                 raise
         except ActivityError as error:
-            reason = _why(error)
+            # What was stopped ends with an error too.
+            reason = reason or _why(error)
         self._running = ""
         if reason:
             await self._try("apologise", self._about(session_id, reason=reason))
@@ -174,6 +173,8 @@ class IncidentWorkflow:
             names = await self._route(about)
             await asyncio.gather(*(self._specialist(session_id, name) for name in names))
             await self._do("conclude", about, minutes=10)
+            # The answer is there: to stop now would say that there is none.
+            self._running = ""
             # The stream's last words come before the conclusion, unless they are late.
             await workflow.wait([telling], timeout=LAST_WORDS_S)
             await self._do("publish", about)
@@ -219,8 +220,9 @@ class IncidentWorkflow:
 
     def _is_long(self) -> bool:
         info = workflow.info()
-        too_long = info.get_current_history_length() > LONG_HISTORY or info.is_continue_as_new_suggested()
-        return too_long and not (self._busy or self._news or self._running)
+        too_long = info.get_current_history_length() > self._start.long_history or info.is_continue_as_new_suggested()
+        # What a handler still does would be news to this run, and be lost to the next.
+        return too_long and not (self._busy or self._news) and workflow.all_handlers_finished()
 
     def _go_on_in_a_new_run(self) -> None:
         workflow.continue_as_new(
@@ -228,7 +230,9 @@ class IncidentWorkflow:
                 incident_id=self._start.incident_id,
                 quiet_s=self._start.quiet_s,
                 firing_quiet_s=self._start.firing_quiet_s,
+                long_history=self._start.long_history,
                 is_open=True,
+                firing=self._firing,
                 queue=tuple(self._queue),
                 seen=tuple(self._seen),
                 investigated=self._investigated,

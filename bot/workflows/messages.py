@@ -14,8 +14,12 @@ class Start:
     """It closes this long after its last news, when nothing fires."""
     firing_quiet_s: float = 86_400.0
     """The same while something fires: sources repeat what fires, so such long silence means that the source is gone."""
+    long_history: int = 2_000
+    """Events after which a quiet moment is used to go on in a new run. Carried, for a history must be replayed by the
+    limit that it was made with."""
     is_open: bool = False
     """Goes on: the thread is there."""
+    firing: int = 0
     queue: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     investigated: bool = False
@@ -38,4 +42,5 @@ class Looked:
     """How an incident stands."""
 
     firing: int
+    """0 also when a person said that it is over."""
     total: int

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from bot.incident import IncidentId
@@ -64,12 +64,53 @@ class Workflows:
         """
         await self._signal(incident_id, "ask", [session_id])
 
+    async def stop(self, incident_id: IncidentId, by: str) -> bool:
+        """Ends the investigation that runs now; the incident stays open.
+
+        Args:
+            incident_id: whose investigation.
+            by: a Slack user's id or a principal; people are told.
+
+        Returns:
+            Whether the incident was there to be told; one that closed has nothing to stop.
+
+        Raises:
+            WorkflowsAway: when it could not be told.
+        """
+        return await self._tell(incident_id, "stop", by)
+
+    async def resolve(self, incident_id: IncidentId, by: str) -> bool:
+        """A person says that it is over: it is looked at once more, and closes after its quiet time.
+
+        The person's word holds until something new fires; what fires already may go on.
+
+        Args:
+            incident_id: what is over.
+            by: a Slack user's id or a principal.
+
+        Returns:
+            Whether the incident was there to be told; one that closed is over anyway.
+
+        Raises:
+            WorkflowsAway: when it could not be told.
+        """
+        return await self._tell(incident_id, "resolved_by", by)
+
     async def is_reachable(self) -> bool:
         """Whether the service answers."""
         try:
             return await self._client.service_client.check_health(timeout=timedelta(seconds=2))
         except RPCError:
             return False
+
+    async def _tell(self, incident_id: IncidentId, name: str, by: str) -> bool:
+        try:
+            await self._client.get_workflow_handle(incident_id).signal(name, by, rpc_timeout=CALL_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise WorkflowsAway(f"the workflow service did not take {name!r}: {error.message}") from error
+        return True
 
     async def _signal(self, incident_id: IncidentId, name: str, arguments: list[str]) -> None:
         try:
@@ -93,6 +134,12 @@ def worker(client: Client, activities: Activities) -> Worker:
         task_queue=TASK_QUEUE,
         workflows=[IncidentWorkflow],
         activities=activities.all(),
-        max_concurrent_activities=100,
+        # Most of them wait, for Slack's next turn, for news, for a model; a first message must not wait for those.
+        max_concurrent_activities=2_000,
+        # What finds no poller waits until there is nothing newer: with the default of one for new workflows, some
+        # incidents waited for seconds.
+        max_concurrent_workflow_task_polls=20,
+        nonsticky_to_sticky_poll_ratio=0.5,
+        max_concurrent_activity_task_polls=20,
         graceful_shutdown_timeout=timedelta(seconds=2),
     )

@@ -8,9 +8,10 @@ It streams as the service does, counts tokens and caching from the requests, and
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any
 
 from aiohttp import web
@@ -24,7 +25,7 @@ MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5")
 PIECE = 24
 """Characters of one delta."""
 
-Script = Sequence[Step] | Callable[[Json], Step]
+Script = Sequence[Step] | Callable[[Json], Step | Awaitable[Step]]
 
 
 @dataclass(slots=True)
@@ -62,13 +63,14 @@ class Emulator:
             return self._invalid(str(error))
         if body["model"] not in MODELS:
             return _error(404, "not_found_error", f"model: {body['model']}")
-        return await self._play(self._step(body), body, request)
+        step = self._step(body)
+        return await self._play(await step if isawaitable(step) else step, body, request)
 
     def _invalid(self, message: str) -> web.Response:
         self.refusals.append(message)
         return _error(400, "invalid_request_error", message)
 
-    def _step(self, body: Json) -> Step:
+    def _step(self, body: Json) -> Step | Awaitable[Step]:
         if callable(self.script):
             return self.script(body)
         number = len(self.requests) - 1
@@ -139,7 +141,10 @@ class Emulator:
 
 @asynccontextmanager
 async def serve(script: Script) -> AsyncGenerator[Emulator]:
-    """An emulator that plays `script`: steps in order, or a function from the request's body to a step."""
+    """An emulator that plays `script`: steps in order, or a function from the request's body to a step.
+
+    A function may be a coroutine, which makes the service slow.
+    """
     emulator = Emulator(script)
     app = web.Application(client_max_size=32_000_000)
     app.router.add_post("/v1/messages", emulator.answer)
