@@ -1,11 +1,12 @@
 """A whole Locum without Slack and model: real embedded servers, real worker, and fakes as strict as the ports."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from temporalio.client import WorkflowExecutionStatus
 from whenever import Instant
 
 from agents.alert import Alert, AlertStatus, fingerprint
@@ -16,7 +17,7 @@ from agents.progress import Event, FindingSeen, Listener
 from agents.report import Report, Usage
 from agents.routing import Routing
 from bot.embedded.servers import Endpoints, running
-from bot.incident import Incident, Place
+from bot.incident import Incident, IncidentId, Place
 from bot.intake import Intake
 from bot.settings import Settings
 from bot.stores.connection import Store, connect
@@ -36,6 +37,8 @@ class Thinker:
 
     sessions: Sessions
     names: tuple[str, ...] = ("network",)
+    at_once: int = 0
+    most_at_once: int = 0
     may_go: asyncio.Event = field(default_factory=asyncio.Event)
     has_begun: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -46,8 +49,13 @@ class Thinker:
         self.has_begun.set()
         if specialist == "broken":
             raise LookupError(SECRET_WORDS)
-        if specialist == "slow":
-            await self.may_go.wait()
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        try:
+            if specialist == "slow":
+                await self.may_go.wait()
+        finally:
+            self.at_once -= 1
         on_event(FindingSeen(specialist=specialist, cause="c", entity="pod/a/b", severity="info", summary="seen"))
         await self.sessions.save_report(session_id, Report(specialist=specialist))
 
@@ -62,14 +70,37 @@ class Thinker:
         await self.sessions.save_diagnosis(diagnosis)
 
 
+class Refused(Exception):
+    """What Slack says when only a person can help."""
+
+
+class HeldAtClosing(Incidents):
+    """Holds the door open for a moment when an incident wants to close."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.is_closing = asyncio.Event()
+        self.may_close = asyncio.Event()
+
+    async def mark(self, incident_id: IncidentId, *, closed: bool | None = None, resolved: bool | None = None) -> None:
+        if closed:
+            self.is_closing.set()
+            await self.may_close.wait()
+        await super().mark(incident_id, closed=closed, resolved=resolved)
+
+
 @dataclass
 class Room:
     """Threads in the store, so that they outlive their worker; a second conclusion of a session would be seen."""
 
     store: Store
     narrated: list[Event] = field(default_factory=list[Event])
+    is_shut: bool = False
+    """Locum was not invited: no thread can be opened."""
 
     async def open(self, incident: Incident) -> Place:
+        if self.is_shut:
+            raise Refused("not_in_channel")
         return replace(incident.place, channel="C1", thread_ts=f"1.{incident.id}")
 
     async def refresh(self, incident: Incident) -> None:
@@ -105,9 +136,26 @@ class Home:
 
     async def conclusions(self, count: int, within_s: float = 20) -> list[str]:
         """The sessions that were concluded, once there are `count`."""
+        return await self._said("room:conclusions", count, within_s)
+
+    async def apologies(self, count: int) -> list[str]:
+        """Why there were none, once there are `count`."""
+        return await self._said("room:apologies", count, 20)
+
+    async def ended(self, incident_id: str, run_id: str | None = None, within_s: float = 20) -> WorkflowExecutionStatus:
+        """How a run of the incident's workflow ended, once it did."""
+        handle = self.client.get_workflow_handle(incident_id, run_id=run_id)
         async with asyncio.timeout(within_s):
             while True:
-                found = [each.decode() for each in await self.store.lrange("room:conclusions", 0, -1)]
+                status = (await handle.describe()).status
+                if status not in (None, WorkflowExecutionStatus.RUNNING):
+                    return status
+                await asyncio.sleep(0.05)
+
+    async def _said(self, key: str, count: int, within_s: float) -> list[str]:
+        async with asyncio.timeout(within_s):
+            while True:
+                found = [each.decode() for each in await self.store.lrange(key, 0, -1)]
                 if len(found) >= count:
                     return found
                 await asyncio.sleep(0.05)
@@ -125,23 +173,45 @@ def delivery(*alerts: Alert) -> Delivery:
     return Delivery(tuple(alerts), Instant.now().timestamp())
 
 
+async def until(is_so: Callable[[], Awaitable[bool]], *, within_s: float = 20) -> None:
+    """Waits for what nobody announces."""
+    async with asyncio.timeout(within_s):
+        while True:
+            if await is_so():
+                return
+            await asyncio.sleep(0.03)
+
+
 @asynccontextmanager
 async def home(folder: Path, *, quiet_s: float = 3600, names: Sequence[str] = ("network",)) -> AsyncGenerator[Home]:
-    settings = Settings(data_dir=folder)
-    async with running(settings) as endpoints:
-        store = connect(endpoints.redis_url)
-        client = await service.connect(endpoints.temporal_address, namespace="locum", tls=False)
-        inbox, incidents, sessions = Inbox(store), Incidents(store), Sessions(store)
-        workflows = service.Workflows(client, quiet_s=quiet_s)
-        thinker, room = Thinker(sessions, tuple(names)), Room(store)
-        intake = Intake(settings, inbox=inbox, incidents=incidents, workflows=workflows, reader="r")
-        activities = Activities(incidents=incidents, sessions=sessions, investigator=thinker, threads=room)
-        desk = TemporalDesk(incidents=incidents, sessions=sessions, workflows=workflows)
-        async with service.worker(client, activities):
-            reading = asyncio.create_task(intake.run())
-            try:
-                yield Home(endpoints, store, inbox, incidents, sessions, workflows, desk, thinker, room, intake, client)
-            finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
-        await store.aclose(close_connection_pool=True)
+    """With servers of its own."""
+    async with running(Settings(data_dir=folder)) as endpoints, home_on(endpoints, quiet_s=quiet_s, names=names) as own:
+        yield own
+
+
+@asynccontextmanager
+async def home_on(
+    endpoints: Endpoints,
+    *,
+    quiet_s: float = 3600,
+    names: Sequence[str] = ("network",),
+    incidents_of: Callable[[Store], Incidents] = Incidents,
+) -> AsyncGenerator[Home]:
+    """On servers that run already, with an empty store."""
+    store = connect(endpoints.redis_url)
+    await store.flushall()
+    client = await service.connect(endpoints.temporal_address, namespace="locum", tls=False)
+    inbox, incidents, sessions = Inbox(store), incidents_of(store), Sessions(store)
+    workflows = service.Workflows(client, quiet_s=quiet_s)
+    thinker, room = Thinker(sessions, tuple(names)), Room(store)
+    intake = Intake(Settings(), inbox=inbox, incidents=incidents, workflows=workflows, reader="r")
+    activities = Activities(incidents=incidents, sessions=sessions, investigator=thinker, threads=room)
+    desk = TemporalDesk(incidents=incidents, sessions=sessions, workflows=workflows)
+    async with service.worker(client, activities):
+        reading = asyncio.create_task(intake.run())
+        try:
+            yield Home(endpoints, store, inbox, incidents, sessions, workflows, desk, thinker, room, intake, client)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+    await store.aclose(close_connection_pool=True)

@@ -3,39 +3,8 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
-from bot.embedded.folder import FolderTaken
-from bot.embedded.servers import running
-from bot.incident import Incident, IncidentId, IncidentStatus, Place, Question
-from bot.settings import Settings
-from tests.durable.home import SECRET_WORDS, alert, delivery, home
-
-
-async def test_an_alert_gets_one_conclusion_and_its_end_gets_another(tmp_path: Path) -> None:
-    async with home(tmp_path) as locum:
-        await locum.inbox.append(delivery(alert()))
-        (first,) = await locum.conclusions(1)
-        session = await locum.sessions.get(first)  # pyright: ignore[reportArgumentType]
-        assert session is not None
-        await locum.inbox.append(delivery(alert(status="resolved")))
-        assert len(await locum.conclusions(2)) == 2
-        incident = await locum.incidents.get(session.incident_id)
-        assert incident is not None
-        assert incident.status is IncidentStatus.RESOLVED
-        assert incident.headline == "Nothing is known."
-        history = await locum.client.get_workflow_handle(incident.id).fetch_history()
-        assert SECRET_WORDS not in history.to_json()
-
-
-async def test_a_failed_specialist_is_reported_and_the_conclusion_comes_all_the_same(tmp_path: Path) -> None:
-    async with home(tmp_path, names=("broken", "network")) as locum:
-        ticket = await locum.desk.ask(Question(key="k", text="what is wrong?", asked_by="U1"))
-        assert await locum.conclusions(1) == [ticket.session_id]
-        reports = {each.specialist: each.failure for each in await locum.sessions.reports(ticket.session_id)}
-        assert reports == {"broken": "it failed (LookupError)", "network": ""}
-        history = await locum.client.get_workflow_handle(ticket.incident_id).fetch_history()
-        assert SECRET_WORDS not in history.to_json()
+from bot.incident import Incident, IncidentId, Place, Question
+from tests.durable.home import alert, delivery, home
 
 
 async def test_the_same_question_twice_is_one_session_and_a_follow_up_is_another(tmp_path: Path) -> None:
@@ -84,10 +53,3 @@ async def test_a_storm_becomes_few_incidents_and_loses_nothing(tmp_path: Path) -
         assert found == 300
         assert len(keys) == 11
         assert sum(each.is_digest for each in records if each) == 1
-
-
-async def test_a_second_locum_on_the_same_data_is_refused(tmp_path: Path) -> None:
-    async with running(Settings(data_dir=tmp_path)):
-        with pytest.raises(FolderTaken, match="another Locum"):
-            async with running(Settings(data_dir=tmp_path)):
-                pass

@@ -1,0 +1,94 @@
+"""The HTTP surface with strict stand-ins behind it; requests go through the whole application."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx2
+
+from agents.case import SessionId
+from bot.connectors import Connector
+from bot.desk import DeskClosed, SessionStatus, Ticket
+from bot.incident import IncidentId, Question
+from bot.settings import Settings
+from bot.stores.connection import StoreError
+from bot.stores.inbox import Delivery, InboxFull
+from bot.web.app import create_app
+
+
+class Box:
+    """An inbox in memory."""
+
+    def __init__(self) -> None:
+        self.taken: list[Delivery] = []
+        self.unreadable: list[bytes] = []
+        self.is_away = False
+        self.is_full = False
+
+    async def append(self, delivery: Delivery) -> None:
+        if self.is_away:
+            raise StoreError("away")
+        if self.is_full:
+            raise InboxFull("full")
+        self.taken.append(delivery)
+
+    async def keep_unreadable(self, source: str, body: bytes, reason: str) -> None:
+        if self.is_away:
+            raise StoreError("away")
+        self.unreadable.append(body)
+
+
+class Counter:
+    """A desk in memory: a question is taken once for each key."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Question] = {}
+        self.statuses: dict[str, SessionStatus] = {}
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.breaks_after = 1_000
+        self.is_closed = False
+
+    async def ask(self, question: Question) -> Ticket:
+        if self.is_closed:
+            raise DeskClosed("away")
+        is_new = question.key not in self.asked
+        self.asked.setdefault(question.key, question)
+        number = list(self.asked).index(question.key)
+        return Ticket(session_id=SessionId(f"ses_{number}"), incident_id=IncidentId("inc_1"), is_new=is_new)
+
+    async def knows_thread(self, channel: str, thread_ts: str) -> bool:
+        return False
+
+    async def status(self, session_id: SessionId) -> SessionStatus | None:
+        if self.is_closed:
+            raise DeskClosed("away")
+        return self.statuses.get(session_id)
+
+    async def events(self, session_id: SessionId, *, after: str = "0") -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        ids = [cursor for cursor, _ in self.told]
+        for number, each in enumerate(self.told[ids.index(after) + 1 if after in ids else 0 :]):
+            if number == self.breaks_after:
+                raise StoreError("away")
+            yield each
+
+
+class Sources:
+    """Connectors that answer what they are told to."""
+
+    def __init__(self) -> None:
+        self.found: tuple[Connector, ...] = ()
+
+    async def __call__(self) -> Sequence[Connector]:
+        return self.found
+
+
+class House:
+    """All of it, with a client."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.box, self.desk, self.sources = Box(), Counter(), Sources()
+        app = create_app(Settings.model_validate(settings), inbox=self.box, desk=self.desk, healths=self.sources)
+        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://locum")
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
