@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import structlog
 
 from bot.settings import WELL_KNOWN, load
 
@@ -14,3 +15,9 @@ def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LOCUM_CONFIG", "/nonexistent/locum.yaml")
     load.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_logging_set_up_by_an_earlier_test() -> None:
+    """A process that ran in an earlier test has set up the logs of this whole process."""
+    structlog.reset_defaults()
