@@ -120,10 +120,12 @@ def _sdk() -> _Sdk:
         with lean(
             "anthropic",
             folders=("anthropic.types", "anthropic.resources", "anthropic.lib.streaming", "anthropic.lib._tracing"),
+            # Requests are posted as plain dicts, and nothing of the beta interface is used.
+            dicts=re.compile(r"anthropic\.types\.(?:beta\..*|.*_params?)"),
             optional=("anthropic._vendor.httpx_aiohttp",),
         ):
             return _imported()
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError, TypeError):
         # Another version may be built in another way: slower is better than not at all.
         return _imported()
 

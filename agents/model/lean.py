@@ -1,8 +1,8 @@
 """Imports a package without running the `__init__` of its folders, for a library that is far wider than its use.
 
 The anthropic SDK defines about 2,700 modules of types and imports them all, which costs seconds of CPU; a client that
-posts messages needs a fifth of them. Here a folder's names are looked up when somebody asks for them, as PEP 562
-allows a package to do by itself.
+posts messages needs a tenth of them. Here a folder's names are looked up when somebody asks for them, as PEP 562
+allows a package to do by itself; and modules that only describe dicts for type checkers give `dict` for each name.
 """
 
 import importlib
@@ -20,19 +20,22 @@ _EXPORT = re.compile(r"^from \.([\w.]+) import (\([^)]*\)|.*)$", re.MULTILINE)
 
 
 @contextmanager
-def lean(package: str, *, folders: Sequence[str], optional: Sequence[str] = ()) -> Generator[None]:
+def lean(
+    package: str, *, folders: Sequence[str], dicts: re.Pattern[str], optional: Sequence[str] = ()
+) -> Generator[None]:
     """Within: the package itself and all that begins with one of `folders` fill themselves on demand.
 
-    Modules in `optional` are reported as not installed. A package that is already imported stays as it is.
+    In modules of `folders` whose whole name `dicts` matches, every name is `dict`. Modules in `optional` are reported
+    as not installed. A package that is already imported stays as it is.
     """
     if package in sys.modules:
         yield
         return
-    finder = _Finder(package, tuple(folders), frozenset(optional))
+    finder = _Finder(package, tuple(folders), dicts, frozenset(optional))
     sys.meta_path.insert(0, finder)
     try:
         yield
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError, TypeError):
         # Half a package must not stay behind for whoever imports it as usual.
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]
@@ -42,8 +45,10 @@ def lean(package: str, *, folders: Sequence[str], optional: Sequence[str] = ()) 
 
 
 class _Finder(MetaPathFinder):
-    def __init__(self, package: str, folders: tuple[str, ...], optional: frozenset[str]) -> None:
-        self._package, self._folders, self._optional = package, folders, optional
+    def __init__(
+        self, package: str, folders: tuple[str, ...], dicts: re.Pattern[str], optional: frozenset[str]
+    ) -> None:
+        self._package, self._folders, self._dicts, self._optional = package, folders, dicts, optional
         self.is_over = False
         """Folders stay lazy when they are first met later; what is optional may be imported by others then."""
 
@@ -55,6 +60,8 @@ class _Finder(MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.submodule_search_locations is not None:
             spec.loader = _OnDemand()
+        elif spec is not None and self._dicts.fullmatch(fullname):
+            spec.loader = _AllDicts()
         return spec
 
 
@@ -64,6 +71,21 @@ class _OnDemand(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing runs: names are looked up later."""
+
+
+class _AllDicts(Loader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Dicts(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing runs: every name is `dict`."""
+
+
+class _Dicts(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return dict
 
 
 class _Folder(ModuleType):
