@@ -218,6 +218,23 @@ WELL_KNOWN = {
 """Names that other software made common; they stand behind `LOCUM_…`."""
 
 
+_OUTSIDE = frozenset({"LOCUM_CONFIG", "LOCUM_SECRETS_DIR"})
+"""Names that say where settings are, and are none themselves."""
+
+
+class _Misspelt(PydanticBaseSettingsSource):
+    """Names of ours in the environment that no setting has: pydantic looks for known names only, and would pass by."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return self()[field_name], field_name, True
+
+    def __call__(self) -> dict[str, Any]:
+        known = {f"LOCUM_{name.upper()}" for name in self.settings_cls.model_fields}
+        ours = (name for name in os.environ if name.startswith("LOCUM_") and name not in _OUTSIDE)  # noqa: TID251
+        return {name.lower(): "" for name in ours if name.partition("__")[0] not in known}
+
+
 class _WellKnown(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         del field
@@ -281,6 +298,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
+            _Misspelt(settings_cls),
             _WellKnown(settings_cls),
             dotenv_settings,
             file_secret_settings,

@@ -69,9 +69,9 @@ async def _show(current: Settings, port: int, stop: asyncio.Event) -> None:
             sys.stdout.write(
                 f"\n  {demo.workspace.url}/?as=ana&channel={CHANNEL}\n\n"
                 f"Recorded incidents fire into #{CHANNEL} now. Open a thread: what was looked at, the verdict,\n"
-                "the evidence. "
+                "the evidence.\n"
                 "Then try, in the box below the messages:\n"
-                "  /diagnose why does checkout fail for customers\n"
+                "  /diagnose why is catalog restarting\n"
                 "  @Locum what changed before this?          (in a thread)\n"
                 "Ctrl-C ends everything.\n\n"
             )
