@@ -17,9 +17,7 @@ def _message(message: Mapping[str, Any]) -> str:
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         found = cast("Mapping[str, object]", value)
-        own = found.get("text")
-        if isinstance(own, str):
-            yield own
+        yield from (each for each in (found.get("title"), found.get("text")) if isinstance(each, str))
         for each in found.values():
             yield from _texts(each)
     elif isinstance(value, list):
