@@ -51,10 +51,6 @@ class Desk(Protocol):
         """
         ...
 
-    async def knows_thread(self, channel: str, thread_ts: str) -> bool:
-        """Whether that thread is an incident's."""
-        ...
-
     async def status(self, session_id: SessionId) -> SessionStatus | None:
         """How far a session is; `None` when there is none of that id."""
         ...

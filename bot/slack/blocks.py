@@ -55,10 +55,6 @@ def header(words: str) -> Block:
     return {"type": "header", "text": {"type": "plain_text", "text": words or " ", "emoji": False}}
 
 
-def divider() -> Block:
-    return {"type": "divider"}
-
-
 def rich(*elements: Block) -> Block:
     return {"type": "rich_text", "elements": list(elements)}
 

@@ -51,11 +51,6 @@ class Applied:
     repeated: int
     resolved: int
 
-    @property
-    def is_news(self) -> bool:
-        """Whether people want to see it."""
-        return bool(self.new or self.repeated or self.resolved)
-
 
 class Incidents:
     """The incidents in Redis."""

@@ -44,13 +44,6 @@ class TemporalDesk:
             raise DeskClosed(str(error)) from error
         return Ticket(session_id=session_id, incident_id=target, is_new=is_new)
 
-    async def knows_thread(self, channel: str, thread_ts: str) -> bool:
-        """See `Desk.knows_thread`."""
-        try:
-            return await self._incidents.of_thread(channel, thread_ts) is not None
-        except StoreError as error:
-            raise DeskClosed(str(error)) from error
-
     async def status(self, session_id: SessionId) -> SessionStatus | None:
         """See `Desk.status`."""
         try:

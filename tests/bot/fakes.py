@@ -67,12 +67,6 @@ class Desk:
         number = list(self.taken).index(question.key)
         return Ticket(session_id=SessionId(f"ses_{number}"), incident_id=IncidentId(f"inc_{number}"), is_new=is_new)
 
-    async def knows_thread(self, channel: str, thread_ts: str) -> bool:
-        return any(
-            one.place and (one.place.channel, one.place.thread_ts) == (channel, thread_ts)
-            for one in self.taken.values()
-        )
-
     async def status(self, session_id: SessionId) -> SessionStatus | None:
         raise NotImplementedError(session_id)
 

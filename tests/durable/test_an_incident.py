@@ -15,7 +15,7 @@ async def test_the_same_question_twice_is_one_session_and_a_follow_up_is_another
         assert first.session_id == second.session_id
         await locum.conclusions(1)
         thread = f"1.{first.incident_id}"
-        assert await locum.desk.knows_thread("C1", thread)
+        assert await locum.incidents.of_thread("C1", thread) == first.incident_id
         place = Place(channel="C1", thread_ts=thread)
         follow_up = await locum.desk.ask(Question(key="k2", text="and now?", asked_by="U1", place=place))
         assert follow_up.incident_id == first.incident_id

@@ -55,9 +55,6 @@ class Counter:
         number = list(self.asked).index(question.key)
         return Ticket(session_id=SessionId(f"ses_{number}"), incident_id=IncidentId("inc_1"), is_new=is_new)
 
-    async def knows_thread(self, channel: str, thread_ts: str) -> bool:
-        return False
-
     async def status(self, session_id: SessionId) -> SessionStatus | None:
         if self.is_closed:
             raise DeskClosed("away")
