@@ -135,6 +135,7 @@ def _both(left: Finding, right: Finding) -> Finding:
         first_seen=min((each for each in (left.first_seen, right.first_seen) if each), default=None),
         last_seen=max((each for each in (left.last_seen, right.last_seen) if each), default=None),
         remedy=better.remedy or left.remedy or right.remedy,
+        actions=better.actions or left.actions or right.actions,
     )
 
 

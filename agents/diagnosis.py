@@ -10,6 +10,7 @@ from agents.finding import CauseId, Finding, FindingId
 from agents.health import HealthState, Verdict
 from agents.report import Claim, Moment, Usage
 from agents.routing import Routing
+from approvals.action import Action
 from tools.entity import Entity
 from tools.evidence import Evidence, EvidenceId
 
@@ -36,8 +37,8 @@ class Remediation:
     """A proposal for people. Nothing here can run."""
 
     summary: str
-    action: None = None
-    """Reserved for a proposed action with all arguments; there is no way to run one yet."""
+    action: Action | None = None
+    """What rules would have done, with all arguments; `None` where the evidence does not determine them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,10 @@ def _hypothesis(rank: int, hypothesis: Hypothesis) -> dict[str, Any]:
         "evidence": list(hypothesis.evidence),
         "contradicted_by": list(hypothesis.contradicted_by),
         "explains": list(hypothesis.explains),
-        "remediations": [{"summary": each.summary, "action": each.action} for each in hypothesis.remediations],
+        "remediations": [
+            {"summary": each.summary, "action": each.action.to_json() if each.action else None}
+            for each in hypothesis.remediations
+        ],
     }
 
 

@@ -111,8 +111,16 @@ TABLE: tuple[Row, ...] = (
         "mongo-* replication-lag readiness-failing crash-signature app-exits probe-checks-dependency " + _NOT_SERVING,
     ),
     Row(
+        "pg-idle-in-transaction pg-long-transaction pg-prepared-forgotten pg-blocked pg-sync-standby-missing",
+        "pg-blocked pg-connections-high pg-slow-query pg-bloat pg-wraparound pg-deadlocks",
+    ),
+    Row("pg-connection-leak pg-slow-query", "pg-connections-high"),
+    Row("pg-replay-paused pg-replica-disconnected pg-slot-lost", "pg-replication-lag pg-slot-retains-wal"),
+    Row("pg-slot-retains-wal", "db-disk-filling disk-full volume-full no-space-left"),
+    Row(
         "db-disk-filling disk-full volume-full no-space-left",
-        "mongo-* db-* no-space-left app-exits crash-signature saturation crash-loop",
+        "mongo-* pg-replica-disconnected pg-slot-lost db-* no-space-left app-exits crash-signature saturation "
+        "crash-loop",
     ),
     # The way between things
     Row(

@@ -7,6 +7,7 @@ from typing import NewType
 
 from whenever import Instant
 
+from approvals.action import Action
 from tools.entity import Entity
 from tools.evidence import Evidence
 from tools.redaction import redact
@@ -51,6 +52,8 @@ class Finding:
     last_seen: Instant | None = None
     remedy: str = ""
     """What to do about this very case, with names filled in; empty = the catalogue's general advice."""
+    actions: tuple[Action, ...] = ()
+    """What would address it, with all arguments filled from what was seen; mostly one or none."""
 
     def __post_init__(self) -> None:
         if not self.evidence or any(evidence.is_gap for evidence in self.evidence):

@@ -53,6 +53,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "network": ("Ingress", "NetworkPolicy", "ConfigMap"),
     "applications": ("ConfigMap",),
     "mongodb": ("PersistentVolumeClaim",),
+    "postgres": ("PersistentVolumeClaim",),
     "resources": ("PersistentVolumeClaim",),
 }
 _NODE_SIGNALS = (
@@ -60,6 +61,7 @@ _NODE_SIGNALS = (
     "tcp_retransmit_ratio",
 )  # fmt: skip
 _MONGODB = ("status", "replication", "operations", "slow_operations", "connections")
+_POSTGRES = ("status", "connections", "activity", "locks", "slow_queries", "replication", "vacuum")
 _ADDRESSES = re.compile(r"https://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{2,5}))?")
 
 
@@ -120,11 +122,19 @@ def _first(case: Case, areas: frozenset[str], world: World) -> Iterator[_Call]:
     yield "history.calls", {}
     if "network" in areas or world.network is not None:
         yield "network.probes", {}
-    if world.mongodb or (areas & {"mongodb"} and _speaks_of(case, "mongo")):
-        for what in _MONGODB:
-            yield f"mongodb.{what}", {}
+    yield from _databases(case, areas, world)
     if _is_about_host(case, world):
         yield "host.usage", {}
+
+
+def _databases(case: Case, areas: frozenset[str], world: World) -> Iterator[_Call]:
+    """What every deployment is asked; where there is none, the gap is told to whoever speaks of one."""
+    if world.mongodb or ("mongodb" in areas and _speaks_of(case, "mongo")):
+        for what in _MONGODB:
+            yield f"mongodb.{what}", {}
+    if world.postgres or ("postgres" in areas and _speaks_of(case, "postgres")):
+        for what in _POSTGRES:
+            yield f"postgres.{what}", {}
 
 
 def _kubernetes(world: World, areas: frozenset[str], namespaces: Sequence[str | None]) -> Iterator[_Call]:
@@ -161,7 +171,7 @@ def _is_about_host(case: Case, world: World) -> bool:
     """This machine is one among many: it is read when asked about, or when there is nothing else to read."""
     if any(each.kind == "host" for each in case.scope.entities) or case.scope.words & {"host", "machine", "localhost"}:
         return world.host is not None
-    return not (world.cluster or world.metrics or world.logs or world.mongodb or world.network)
+    return not (world.cluster or world.metrics or world.logs or world.mongodb or world.postgres or world.network)
 
 
 # A namespace that is not there

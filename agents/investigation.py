@@ -23,6 +23,7 @@ from agents.model.asking import Model
 from agents.model.explain import explain
 from agents.model.loop import investigate as ask
 from agents.progress import FindingSeen, Listener, LookBegan, LookEnded, Phase, PhaseBegan
+from agents.remedy import remedied
 from agents.report import Report, Usage
 from agents.routing import Routing, clues, route
 from agents.scene import Scene
@@ -91,7 +92,10 @@ class Investigation:
         scene = (await self._look()).scene
         # Rules over thousands of pods take a while, and others share this loop.
         checked = await asyncio.to_thread(run, rules(specialist.areas), scene)
-        for finding in checked.findings:
+        # The live world has no name where actions are concerned.
+        cluster = self._world.name if self._world.captured_at else ""
+        findings = await asyncio.to_thread(remedied, checked.findings, scene, cluster=cluster)
+        for finding in findings:
             if finding.role is Role.CONTEXT:
                 # What is well, and advice: it belongs to the answer, not to the news.
                 continue
@@ -106,7 +110,7 @@ class Investigation:
             )
         return Report(
             specialist=specialist.name,
-            findings=checked.findings,
+            findings=findings,
             failed_checks=tuple(each.why for each in checked.failures),
             usage=Usage(seconds=time.monotonic() - began),
         )

@@ -13,6 +13,7 @@ from tools.entity import Entity
 from tools.evidence import Evidence
 from tools.kubernetes import fields
 from tools.kubernetes.fields import Fields, items, mapping, moment, text, value, words
+from tools.kubernetes.selectors import matches
 
 __all__ = [
     "NOTHING",
@@ -43,28 +44,6 @@ def labels_at(obj: Any, *path: str) -> Mapping[str, str]:
     """The mapping at `path`, without anything that is not text to text."""
     found: Mapping[Any, Any] = mapping(obj, *path)
     return {key: each for key, each in found.items() if isinstance(key, str) and isinstance(each, str)}
-
-
-def matches(selector: Fields, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector (`matchLabels`, `matchExpressions`) selects `labels`; an empty one selects all."""
-    if any(labels.get(key) != value for key, value in mapping(selector, "matchLabels").items()):
-        return False
-    return all(_holds(each, labels) for each in items(selector, "matchExpressions"))
-
-
-def _holds(expression: Fields, labels: Mapping[str, str]) -> bool:
-    key, values = text(expression, "key"), words(expression, "values")
-    match text(expression, "operator"):
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-        case _:
-            return True
 
 
 _UNITS = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}

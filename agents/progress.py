@@ -12,6 +12,8 @@ class Phase(StrEnum):
     """Where an investigation is, in order."""
 
     ROUTING = "routing"
+    WAITING = "waiting"
+    """For a person's decision about credentials."""
     LOOKING = "looking"
     CONCLUDING = "concluding"
     DONE = "done"

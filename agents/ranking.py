@@ -108,6 +108,7 @@ def rank(
         finding = explained.findings[key]
         score = scorer.score(finding)
         contradicted = _contradictions(finding, refuting)
+        confidence = _confidence(finding, scorer, contradicted=bool(contradicted), partial=partial)
         made.append(
             (
                 score * (0.5 if contradicted else 1.0),
@@ -116,12 +117,12 @@ def rank(
                     cause=finding.cause,
                     entity=finding.entity,
                     title=_title(finding, titles),
-                    confidence=_confidence(finding, scorer, contradicted=bool(contradicted), partial=partial),
+                    confidence=confidence,
                     score=round(score * (0.5 if contradicted else 1.0), 4),
                     evidence=tuple(each.id for each in finding.evidence),
                     contradicted_by=contradicted,
                     explains=tuple(sorted(explained.reached(key), key=scorer.importance, reverse=True)),
-                    remediations=_remediations(finding, remedies),
+                    remediations=_remediations(finding, remedies, confidence),
                 ),
             )
         )
@@ -257,9 +258,13 @@ def _title(finding: Finding, titles: Mapping[CauseId, str]) -> str:
     return f"{title}: symptom confirmed, cause not known"
 
 
-def _remediations(finding: Finding, remedies: Mapping[CauseId, str]) -> tuple[Remediation, ...]:
+def _remediations(finding: Finding, remedies: Mapping[CauseId, str], confidence: Confidence) -> tuple[Remediation, ...]:
+    """The advice, with the action that addresses the cause; what is only a guess gets advice alone."""
     advice = finding.remedy or remedies.get(finding.cause, "")
-    return (Remediation(summary=advice),) if advice else ()
+    actions = finding.actions if confidence is not Confidence.INCONCLUSIVE else ()
+    first = actions[0] if actions else None
+    found = (Remediation(summary=advice, action=first),) if advice else ()
+    return (*found, *(Remediation(summary=each.sentence, action=each) for each in actions[len(found) :]))
 
 
 def _capped(hypotheses: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:

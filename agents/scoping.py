@@ -35,13 +35,14 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "ingress": ("ingress",),
     "certificate": ("certificate",),
     "mongodb": ("mongodb", "mongodb_cluster", "rs_nm"),
+    "postgres": ("postgres", "postgresql", "postgres_cluster"),
     "database": ("db_instance", "db_instance_identifier", "dbinstance_identifier", "database_instance"),
     "service": ("service", "service_name", "destination_service_name", "app", "app_kubernetes_io_name", "app_name"),
     "persistentvolume": ("persistentvolume",),
     "node": ("node", "node_name", "nodename"),
     "host": ("host", "hostname", "instance"),
 }
-_CLUSTER_SCOPED = frozenset({"persistentvolume", "node", "host", "mongodb", "database", "namespace"})
+_CLUSTER_SCOPED = frozenset({"persistentvolume", "node", "host", "mongodb", "postgres", "database", "namespace"})
 _NAMESPACE_LABELS = ("namespace", "namespace_name", "kubernetes_namespace")
 # Where labels of the target and of its scraper clash, Prometheus keeps the target's as `exported_`: the thing meant.
 _PREFIXES = ("exported_", "kube_", "")
@@ -57,6 +58,7 @@ _KIND_WORDS = {
     "node": "node",
     "service": "service", "svc": "service", "ingress": "ingress", "pvc": "persistentvolumeclaim",
     "persistentvolumeclaim": "persistentvolumeclaim", "host": "host", "mongodb": "mongodb", "database": "database",
+    "postgres": "postgres", "postgresql": "postgres",
     "hpa": "horizontalpodautoscaler",
 }  # fmt: skip
 _NAME = r"[a-z0-9](?:[-a-z0-9_.]*[a-z0-9])?"
@@ -78,6 +80,14 @@ _NOT_NAMES = (
     "time to too unhealthy up us was we were what when where which while who why will with wrong you your "
 )
 _STOP = frozenset(_NOT_NAMES.split())
+_DATABASES = frozenset({"mongodb", "postgres", "database"})
+_NOT_DATABASES = (
+    "backup cache connection connections cpu deadlock deadlocks disk lag lock locks memory operations performance "
+    "pool primary queries query replica replicas replication session sessions size slot slots standby storage "
+    "timeout timeouts transaction transactions vacuum version wal writes "
+)
+_OF_DATABASES = frozenset(_NOT_DATABASES.split())
+"""What people ask about a database: `postgres connections` names none."""
 
 
 def scope_of(
@@ -173,7 +183,9 @@ def _mentioned(question: str, namespace: str, *, is_persons: bool) -> Iterator[E
     for kind, name in _PHRASES.findall(question):
         known = _KIND_WORDS[kind.lower()]
         # `deployment cart` is how people ask; in the text of an alert, `Deployment replicas mismatch` is prose.
-        if name not in _STOP and (is_persons or not name.isalpha()):
+        if name in _STOP or (known in _DATABASES and name in _OF_DATABASES):
+            continue
+        if is_persons or not name.isalpha():
             yield Entity.of(known, "" if known in _CLUSTER_SCOPED else namespace, name)
 
 

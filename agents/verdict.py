@@ -24,22 +24,25 @@ SETTLING = TimeDelta(minutes=5)
 """How long after the last warning nothing can be said to be over."""
 INTENDED = ("*-suspended", "alert-by-design", "scaled-to-zero", "rollout-paused")
 """Context that says somebody wanted it so."""
+RECENT_CHANGE = "recent-change"
 RUNNING = frozenset({"pod", "replicaset", "deployment", "statefulset", "daemonset"})
 _SOURCES: Mapping[str, tuple[str, ...]] = {
     "requests": ("metrics.signals", "logs.lines", "kubernetes.logs", "network.probes"),
     "mongodb": ("mongodb.", "metrics.signals"),
+    "postgres": ("postgres.", "metrics.signals"),
     "host": ("metrics.signals", "host.usage", "kubernetes.objects"),
     "network": ("network.", "metrics.signals", "kubernetes.objects"),
-    "other": ("kubernetes.objects", "metrics.signals", "mongodb.", "logs.lines"),
+    "other": ("kubernetes.objects", "metrics.signals", "mongodb.", "postgres.", "logs.lines"),
 }
 """Tools that could show trouble with a subject."""
 _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "mongodb": ("mongo",),
+    "postgres": ("postgres",),
     "network": ("tls", "certificate", "dns", "ssl"),
     "requests": ("latency", "error", "5xx", "slow", "traffic", "throughput", "slo", "burn", "timeout", "response"),
     "host": ("disk", "cpu", "memory", "filesystem", "inode", "load"),
 }
-_DECISIVE = ("kubernetes.objects", "metrics.signals", "mongodb.status")
+_DECISIVE = ("kubernetes.objects", "metrics.signals", "mongodb.status", "postgres.status")
 
 
 def is_by_design(alert: Alert) -> bool:
@@ -60,6 +63,9 @@ def decide(case: Case, findings: Sequence[Finding], near: Near, evidence: Sequen
         return Verdict.EXPECTED
     facts = _Facts(findings, near)
     troubles = facts.troubles()
+    # A change is a candidate for what is wrong, and nothing wrong by itself: the one that cured it is a change as well.
+    if _is_over(case) and all(each.cause == RECENT_CHANGE for each in troubles):
+        troubles = []
     if troubles:
         critical = [each for each in troubles if each.severity is Severity.CRITICAL]
         is_failing = critical and not all(facts.works(each.entity) for each in critical)
@@ -73,7 +79,7 @@ def _quiet(case: Case, facts: "_Facts", evidence: Sequence[Evidence]) -> Verdict
     """Nothing is wrong as far as anyone saw; but who looked?"""
     if facts.has("thing-gone") and not facts.has("thing-found"):
         return Verdict.STALE
-    if case.alerts and all(each.status is AlertStatus.RESOLVED for each in case.alerts):
+    if _is_over(case):
         return Verdict.RECOVERED if any(not each.is_gap for each in evidence) else Verdict.UNKNOWN
     if not covers(case, evidence) or (case.scope.entities and not facts.has("thing-found")):
         return Verdict.UNKNOWN
@@ -82,6 +88,10 @@ def _quiet(case: Case, facts: "_Facts", evidence: Sequence[Evidence]) -> Verdict
         return Verdict.UNKNOWN
     is_over = any(each.role is not Role.CONTEXT and each.severity is Severity.INFO for each in facts.joined)
     return Verdict.RECOVERED if is_over or (case.alerts and facts.has("trouble-before")) else Verdict.HEALTHY
+
+
+def _is_over(case: Case) -> bool:
+    return bool(case.alerts) and all(each.status is AlertStatus.RESOLVED for each in case.alerts)
 
 
 def covers(case: Case, evidence: Sequence[Evidence]) -> bool:

@@ -1,1 +1,0 @@
-"""Changing the world: nothing is here yet that can. See docs/adr/."""

@@ -80,6 +80,8 @@ class World:
     """A cluster on its way to a folder."""
 
     namespace: str = "shop"
+    until: float = 0
+    """Minutes before the usual capture at which this one was taken; negative = after it."""
     objects: list[Json] = field(default_factory=list[Json])
     events: list[Json] = field(default_factory=list[Json])
     logs: dict[str, str] = field(default_factory=dict[str, str])
@@ -229,7 +231,7 @@ class World:
         noise = random.Random(entity + name)
         points = [
             (float((CAPTURED - TimeDelta(minutes=m)).timestamp()), max(0.0, value(m) * noise.gauss(1, jitter)))
-            for m in range(120, -1, -1)
+            for m in range(120, int(self.until) - 1, -1)
         ]
         self.series.append((entity, name, points))
 
@@ -243,19 +245,23 @@ class World:
                 "ok": ok,
                 "detail": "connected" if ok else "connection refused",
                 "latency_ms": 1.2,
-                "at": at(0),
+                "at": at(self.until),
             }
         )
 
-    def alert(self, name: str, cluster: str, *, started: float, labels: Json, summary: str, description: str) -> None:
-        """An Alertmanager webhook payload of one firing alert."""
+    def alert(
+        self, name: str, cluster: str, *, started: float, labels: Json, summary: str, description: str,
+        ended: float | None = None,
+    ) -> None:  # fmt: skip
+        """An Alertmanager webhook payload of one alert that fires, or that ended."""
+        status = "firing" if ended is None else "resolved"
         all_labels = {"alertname": name, "cluster": cluster, "namespace": self.namespace, **labels}
         self.alerts.append(
             {
                 "version": "4",
                 "groupKey": f'{{}}:{{alertname="{name}", cluster="{cluster}"}}',
                 "truncatedAlerts": 0,
-                "status": "firing",
+                "status": status,
                 "receiver": "locum",
                 "groupLabels": {"alertname": name, "cluster": cluster},
                 "commonLabels": all_labels,
@@ -263,11 +269,11 @@ class World:
                 "externalURL": "http://alertmanager.example",
                 "alerts": [
                     {
-                        "status": "firing",
+                        "status": status,
                         "labels": all_labels,
                         "annotations": {"summary": summary, "description": description},
                         "startsAt": at(started),
-                        "endsAt": "0001-01-01T00:00:00Z",
+                        "endsAt": "0001-01-01T00:00:00Z" if ended is None else at(ended),
                         "generatorURL": "http://prometheus.example/graph?g0.expr=up&g0.tab=1",
                         "fingerprint": uid(name, cluster).replace("-", "")[:16],
                     }
@@ -280,8 +286,8 @@ class World:
         (folder / "kubernetes").mkdir(parents=True)
         description = {
             "version": 1,
-            "captured_at": str(CAPTURED),
-            "window": {"start": at(60), "end": str(CAPTURED)},
+            "captured_at": at(self.until),
+            "window": {"start": at(60 + self.until), "end": at(self.until)},
             "default_namespace": self.namespace,
         }
         (folder / "snapshot.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
@@ -438,9 +444,9 @@ def address(pod: str) -> str:
     return f"10.42.{digest[0]}.{digest[1]}"
 
 
-def shop(*, leave_out: tuple[str, ...] = ()) -> World:
+def shop(*, leave_out: tuple[str, ...] = (), until: float = 0) -> World:
     """The healthy shop: five services that call each other, on two nodes."""
-    world = World(calls=list(CALLS))
+    world = World(calls=list(CALLS), until=until)
     world.objects += [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": meta("Namespace", "", "shop", created=50_000)},
         {
@@ -711,8 +717,12 @@ def main(argv: list[str]) -> None:
     """The two commands of the module's docstring."""
     match argv:
         case ["incidents", folder]:
+            # Imported only now: it builds on this module.
+            from benchmarks.recoveries import write_recoveries
+
             for name, make in INCIDENTS.items():
                 make().write(Path(folder) / name)
+                write_recoveries(name, Path(folder) / name)
         case ["big", pods, folder]:
             big(int(pods)).write(Path(folder))
         case _:

@@ -2,19 +2,27 @@
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 
+from whenever import Instant
+
+from agents.again import Again, look_again
 from agents.case import Case, SessionId
+from agents.finding import CauseId
 from agents.investigation import GROUND, Investigation, concluded, open_case, routed
 from agents.model.asking import Model
 from agents.progress import Event, Listener
 from agents.report import Usage
 from agents.specialist import GENERALIST, Specialist
 from bot.incident import Question
+from bot.lending import Lending, Loan
 from bot.stores.incidents import Incidents
 from bot.stores.sessions import Sessions
 from bot.worlds import Worlds
 from tools.caching import Cache
+from tools.entity import Entity
+from tools.world import World
 
 MOST_OPEN = 32
 """Investigations whose world stays in memory; an older one is read again, mostly from the cache."""
@@ -36,6 +44,7 @@ class StoredInvestigator:
         cache: Cache,
         incidents: Incidents,
         sessions: Sessions,
+        lending: Lending | None,
     ) -> None:
         self._worlds = worlds
         self._specialists = {each.name: each for each in specialists}
@@ -43,6 +52,7 @@ class StoredInvestigator:
         self._cache = cache
         self._incidents = incidents
         self._sessions = sessions
+        self._lending = lending
         self._open: OrderedDict[SessionId, _Open] = OrderedDict()
 
     async def route(self, session_id: SessionId) -> tuple[str, ...]:
@@ -55,14 +65,33 @@ class StoredInvestigator:
         others = (name for name in self._specialists if name not in routing.leaders and name != GENERALIST)
         return (*routing.leaders, *others)
 
+    async def wants(self, session_id: SessionId) -> tuple[Mapping[str, str], int, float]:
+        """The credentials that those who lead would read with; a world that is recorded needs none."""
+        case = await self._known(session_id)
+        if self._lending is None or self._worlds.of(case).captured_at is not None:
+            return {}, 0, 0.0
+        leaders = routed(case, tuple(self._specialists.values())).leaders
+        tools = (tool for name in leaders for tool in self._specialists[name].tools)
+        return self._lending.wanted(tools), self._lending.minutes, self._lending.wait_minutes
+
+    async def look_again(self, session_id: SessionId, watched: Sequence[tuple[str, str]], since: Instant) -> Again:
+        """Looks past every cache for findings that were there."""
+        case = await self._sessions.case(session_id)
+        if case is None:
+            return Again(helped=None, said="What the session was about is not known any more.")
+        await self._worlds.refresh()
+        things = [(CauseId(cause), Entity.parse(entity)) for cause, entity in watched]
+        return await look_again(case, self._worlds.of(case), things, since=since)
+
     async def run(self, session_id: SessionId, specialist: str, on_event: Listener) -> None:
         """Lets one specialist work and stores its report; one that is there already is left as it is."""
         done = {each.specialist for each in await self._sessions.reports(session_id) if not each.failure}
         if specialist in done:
             return
         case = await self._known(session_id)
-        opened = self._opened(case)
-        with opened.telling(on_event):
+        await self._worlds.refresh()
+        opened = self._opened(case, (await self._sessions.grant(session_id))[0])
+        async with opened.reading(on_event):
             ground = await opened.investigation.ground()
             report = await opened.investigation.report(
                 self._specialists[specialist],
@@ -80,6 +109,10 @@ class StoredInvestigator:
         routing = routed(case, tuple(self._specialists.values()))
         spent = sum((each.usage for each in reports), Usage())
         diagnosis = await concluded(case, routing, reports, self._model.for_session(spent))
+        _, refusal = await self._sessions.grant(session_id)
+        if refusal:
+            said = f"No credentials were used ({refusal}): what needs them was not looked at."
+            diagnosis = replace(diagnosis, notes=(*diagnosis.notes, said))
         await self._sessions.save_diagnosis(diagnosis)
         self._open.pop(session_id, None)
 
@@ -96,13 +129,16 @@ class StoredInvestigator:
         incident = await self._incidents.get(session.incident_id)
         alerts = incident.alerts if incident else ()
         question = _asked(session.question) if session.question else ""
+        await self._worlds.refresh()
         world = self._worlds.about(question, alerts)
         return open_case(question, alerts, world, session_id=session_id)
 
-    def _opened(self, case: Case) -> "_Open":
+    def _opened(self, case: Case, grant: str) -> "_Open":
         found = self._open.get(case.session_id)
         if found is None:
-            found = _Open(case, self._worlds, self._cache, self._model.for_session())
+            world = self._worlds.of(case)
+            loan = self._lending.loan(world, case.session_id, grant) if grant and self._lending else None
+            found = _Open(case, loan.world if loan else world, loan, self._cache, self._model.for_session())
             self._open[case.session_id] = found
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
@@ -112,18 +148,23 @@ class StoredInvestigator:
 class _Open:
     """One session at work in this process: the world is read once for all its specialists."""
 
-    def __init__(self, case: Case, worlds: Worlds, cache: Cache, model: Model) -> None:
+    def __init__(self, case: Case, world: World, loan: Loan | None, cache: Cache, model: Model) -> None:
+        self._loan = loan
         self.model = model
         """One for all specialists of the session, for they share its budget."""
         self._listeners: list[Listener] = []
-        self.investigation = Investigation(case, worlds.of(case), cache=cache, listen=self._tell)
+        self.investigation = Investigation(case, world, cache=cache, listen=self._tell)
 
-    @contextlib.contextmanager
-    def telling(self, listener: Listener) -> Generator[None]:
-        """While it lasts, `listener` may be told what happens; each event goes to one of those who listen."""
+    @contextlib.asynccontextmanager
+    async def reading(self, listener: Listener) -> AsyncGenerator[None]:
+        """While it lasts, approved credentials are lent, and `listener` may be told what happens.
+
+        Each event goes to one of those who listen.
+        """
         self._listeners.append(listener)
         try:
-            yield
+            async with self._loan.reading() if self._loan else contextlib.nullcontext():
+                yield
         finally:
             self._listeners.remove(listener)
 

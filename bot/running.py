@@ -17,23 +17,28 @@ from whenever import Instant
 from agents.model.asking import Called
 from agents.specialist import check_tools, read_all, shipped
 from bot.connectors import Connector, Health, world_connectors
+from bot.deciding import acting, deciding, has_approvals, ledger
 from bot.desk import Desk
 from bot.embedded import servers
+from bot.gate import Gate
 from bot.intake import Intake
 from bot.investigator import StoredInvestigator
+from bot.keyring import open_broker
+from bot.lending import LedgerJournal, Lending
 from bot.settings import Settings
 from bot.stores import connection
 from bot.stores.inbox import Inbox
 from bot.stores.incidents import Incidents
+from bot.stores.ledger.ledger import Ledger
 from bot.stores.marks import RedisCache, RedisMarks, RedisSeen
 from bot.stores.sessions import Sessions
 from bot.telemetry import logs, traces
 from bot.web.app import create_app
-from bot.wiring import open_model
-from bot.workflows import service
+from bot.wiring import open_model, openers
+from bot.workflows import service, workers
 from bot.workflows.activities import Activities
 from bot.workflows.desk import TemporalDesk
-from bot.workflows.ports import Silent, Threads
+from bot.workflows.ports import Anchors, Cards, Directory, NoCards, NoDirectory, Silent, Threads
 from bot.worlds import open_worlds
 from tools.catalogue import catalogue
 
@@ -83,7 +88,11 @@ class _Shared:
     incidents: Incidents
     sessions: Sessions
     client: service.Client
+    approvals: service.Client
+    """Of the namespace in which approvals live."""
     workflows: service.Workflows
+    ledger: Ledger | None
+    """`None` where nobody can approve anything and no credential can be lent."""
     parts: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     def start(self, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -94,7 +103,7 @@ class _Shared:
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[Running]:
-    """The parts `bot` and `worker`, for as long as the context lasts.
+    """The parts `bot`, `worker` and `runner`, for as long as the context lasts.
 
     Raises:
         bot.embedded.folder.FolderTaken: when another Locum runs on the same data.
@@ -107,6 +116,8 @@ async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[
         await stack.enter_async_context(traces.sending(settings.telemetry))
         endpoints = await stack.enter_async_context(servers.running(settings))
         shared = await _connected(settings, endpoints, stack)
+        if "runner" in parts and shared.ledger:
+            await _act(shared, shared.ledger, stack)
         if "worker" in parts:
             await _work(shared, stack)
         url = await _serve(shared, stack) if "bot" in parts else ""
@@ -118,13 +129,19 @@ async def _connected(settings: Settings, endpoints: servers.Endpoints, stack: As
     stack.push_async_callback(store.aclose)
     temporal = settings.temporal
     client = await service.connect(endpoints.temporal_address, namespace=temporal.namespace, tls=temporal.tls)
+    own = temporal.approvals_namespace
+    approvals = await service.connect(endpoints.temporal_address, namespace=own, tls=temporal.tls) if own else client
     return _Shared(
         settings=settings,
         store=store,
         incidents=Incidents(store),
         sessions=Sessions(store),
         client=client,
-        workflows=service.Workflows(client, quiet_s=settings.alerts.quiet_minutes * 60),
+        approvals=approvals,
+        workflows=service.Workflows(
+            client, quiet_s=settings.alerts.quiet_minutes * 60, has_approvals=has_approvals(settings)
+        ),
+        ledger=await stack.enter_async_context(ledger(settings)) if has_approvals(settings) else None,
     )
 
 
@@ -140,17 +157,42 @@ async def _work(shared: _Shared, stack: AsyncExitStack) -> None:
         cache=RedisCache(shared.store),
         incidents=shared.incidents,
         sessions=shared.sessions,
+        lending=await _lending(shared, shared.ledger, stack) if shared.ledger else None,
     )
     activities = Activities(
         incidents=shared.incidents,
         sessions=shared.sessions,
         investigator=investigator,
-        threads=await _threads(shared, stack),
+        threads=(await _speaking(shared, stack)).threads,
     )
-    worker = service.worker(shared.client, activities)
-    working = shared.start("worker", worker.run())
+    await _run(shared, "worker", workers.worker(shared.client, activities), stack)
+
+
+async def _act(shared: _Shared, opened: Ledger, stack: AsyncExitStack) -> None:
+    """Carries out what was approved: the only part with an identity that may write."""
+    worker = await stack.enter_async_context(acting(shared.settings, opened, shared.approvals))
+    await _run(shared, "runner", worker, stack)
+
+
+async def _run(shared: _Shared, part: str, worker: workers.Worker, stack: AsyncExitStack) -> None:
+    working = shared.start(part, worker.run())
     stack.push_async_callback(_worked, worker, working)
-    _log.info("worker runs")
+    _log.info("worker runs", part=part)
+
+
+async def _lending(shared: _Shared, opened: Ledger, stack: AsyncExitStack) -> Lending:
+    settings = shared.settings
+    journal, owner = LedgerJournal(opened), f"worker@{socket.gethostname()}"
+    broker = await stack.enter_async_context(open_broker(settings, journal, owner=owner))
+    return Lending(
+        broker=broker,
+        ledger=opened,
+        postgres=settings.postgres,
+        mongodb=settings.mongodb,
+        openers=openers(settings),
+        minutes=settings.approvals.credentials_minutes,
+        wait_minutes=settings.approvals.credentials_wait_minutes,
+    )
 
 
 def _trace(call: Called) -> None:
@@ -160,10 +202,23 @@ def _trace(call: Called) -> None:
     )  # fmt: skip
 
 
-async def _threads(shared: _Shared, stack: AsyncExitStack) -> Threads:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slack:
+    """What speaks in Slack; silent where no token is set."""
+
+    threads: Threads
+    cards: Cards
+    directory: Directory
+    anchors: Anchors | None
+
+
+async def _speaking(shared: _Shared, stack: AsyncExitStack) -> _Slack:
     slack = shared.settings.slack
     if slack.bot_token is None:
-        return Silent()
+        return _Slack(threads=Silent(), cards=NoCards(), directory=NoDirectory(), anchors=None)
+    from bot.slack import directory
+    from bot.slack.anchoring import ChannelAnchors
+    from bot.slack.approval_cards import SlackCards
     from bot.slack.calls import connect
     from bot.slack.channels import Channels
     from bot.slack.sending import Sender
@@ -171,7 +226,38 @@ async def _threads(shared: _Shared, stack: AsyncExitStack) -> Threads:
 
     calls = connect(slack)
     stack.push_async_callback(calls.close)
-    return SlackThreads(Sender(calls), Channels(calls), RedisMarks(shared.store))
+    sender, channels, marks = Sender(calls), Channels(calls), RedisMarks(shared.store)
+    where = shared.settings.approvals.audit_channel
+    return _Slack(
+        threads=SlackThreads(sender, channels, marks),
+        cards=SlackCards(sender, marks),
+        directory=directory.Directory(calls),
+        anchors=ChannelAnchors(sender, channels, where) if where else None,
+    )
+
+
+async def _decide(shared: _Shared, opened: Ledger, stack: AsyncExitStack) -> Gate:
+    """Approvals: policy, votes, cards; no credential of any target."""
+    speaking = await _speaking(shared, stack)
+    made = deciding(
+        shared.settings,
+        opened=opened,
+        client=shared.client,
+        approvals_client=shared.approvals,
+        workflows=shared.workflows,
+        incidents=shared.incidents,
+        sessions=shared.sessions,
+        seen=RedisSeen(shared.store),
+        cards=speaking.cards,
+        directory=speaking.directory,
+    )
+    for number, worker in enumerate(made.workers):
+        await _run(shared, f"gateway {number + 1}", worker, stack)
+    stack.push_async_callback(_ended, shared.start("reconciler", made.reconcile()))
+    if speaking.anchors:
+        every_s = shared.settings.approvals.anchor_minutes * 60
+        stack.push_async_callback(_ended, shared.start("anchor", made.anchor(speaking.anchors, every_s)))
+    return made.gate
 
 
 async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
@@ -179,8 +265,9 @@ async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
     settings = shared.settings
     desk = TemporalDesk(incidents=shared.incidents, sessions=shared.sessions, workflows=shared.workflows)
     inbox = Inbox(shared.store)
-    app = create_app(settings, inbox=inbox, desk=desk, healths=_Healths(shared))
-    await _slack(shared, desk, app.router.routes, stack)
+    gate = await _decide(shared, shared.ledger, stack) if shared.ledger else None
+    app = create_app(settings, inbox=inbox, desk=desk, gate=gate, healths=_Healths(shared))
+    await _slack(shared, desk, gate, app.router.routes, stack)
     # The reader's name survives a restart, so that a process finds what it had taken before it was killed.
     intake = Intake(
         settings, inbox=inbox, incidents=shared.incidents, workflows=shared.workflows, reader=socket.gethostname()
@@ -199,14 +286,16 @@ async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
     return f"http://{host}:{port}"
 
 
-async def _slack(shared: _Shared, desk: Desk, routes: list[BaseRoute], stack: AsyncExitStack) -> None:
+async def _slack(
+    shared: _Shared, desk: Desk, gate: Gate | None, routes: list[BaseRoute], stack: AsyncExitStack
+) -> None:
     slack = shared.settings.slack
     if slack.bot_token is None:
         return
     from bot.slack.app import create
 
     seen = RedisSeen(shared.store)
-    app = create(slack, desk, seen)
+    app = create(slack, desk, seen, gate)
     stack.push_async_callback(app.close)
     if slack.mode == "http":
         from bot.slack.http import route
@@ -266,7 +355,7 @@ class _Healths:
         return Connector(name="temporal", health=health, detail=detail, checked_at=Instant.now())
 
 
-async def _worked(worker: service.Worker, working: asyncio.Task[None]) -> None:
+async def _worked(worker: workers.Worker, working: asyncio.Task[None]) -> None:
     # One that failed has ended already, and would be waited for without end.
     if not working.done():
         await worker.shutdown()

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -80,7 +80,7 @@ class ApiToken(_Group):
 
     principal: str
     token: SecretStr
-    scopes: frozenset[Literal["diagnose", "status", "metrics"]]
+    scopes: frozenset[Literal["diagnose", "status", "metrics", "approve"]]
 
 
 class Http(_Group):
@@ -91,7 +91,7 @@ class Http(_Group):
     port: int = Field(default=8080, ge=0, le=65535)
     """0 takes a free one."""
     tokens: tuple[ApiToken, ...] = ()
-    """`[{"principal": "ci", "token": "…", "scopes": ["diagnose", "status", "metrics"]}]`."""
+    """`[{"principal": "ci", "token": "…", "scopes": ["diagnose", "status", "metrics", "approve"]}]`."""
 
 
 class Kubernetes(_Group):
@@ -133,8 +133,46 @@ class MongoDBDeployment(_Group):
     """One MongoDB deployment; the user needs no more than the role clusterMonitor."""
 
     name: str
-    uri: SecretStr
+    uri: SecretStr | None = None
+    """`mongodb://…`; unset where `uri_reference` has it."""
+    uri_reference: str | None = None
+    """Where the address is kept, such as `vault:kv/mongo#uri`; read after a person approved it."""
     ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_one_address(self) -> Self:
+        if (self.uri is None) is (self.uri_reference is None):
+            raise ValueError("set exactly one of uri and uri_reference")
+        return self
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What must be fetched before it can be looked at; empty where nothing must."""
+        return (self.uri_reference,) if self.uri_reference else ()
+
+
+class PostgresDeployment(_Group):
+    """One PostgreSQL server; the role needs no more than pg_monitor."""
+
+    name: str
+    host: str
+    """A host name, or the folder of a Unix socket."""
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = "postgres"
+    """Where `pg_stat_statements` was created."""
+    user: str | None = None
+    """The role to log in as; unset where `user_reference` has it."""
+    user_reference: str | None = None
+    """Where the role's name is kept, such as `vault:database/creds/ro#username`; read after a person approved it."""
+    password_reference: str | None = None
+    """Where its password is kept, such as `vault:database/creds/ro#password` or `op://ops/orders/password`."""
+    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "require"
+    ca_file: Path | None = None
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What must be fetched before it can be looked at; empty where nothing must."""
+        return tuple(each for each in (self.user_reference, self.password_reference) if each)
 
 
 class Network(_Group):
@@ -187,8 +225,81 @@ class Temporal(_Group):
     """`host:port` of the frontend."""
     namespace: str = "locum"
     """Must exist, with a retention of a day or more."""
+    approvals_namespace: str | None = None
+    """Of approvals and executions; unset = the same. Whoever may write there may vote: in a cluster give it its own."""
     tls: bool = False
     """Whether the frontend wants TLS."""
+
+
+class Approvals(_Group):
+    """Who may have what changed. Without a policy nothing is asked for, and diagnoses stay words."""
+
+    policy: Path | None = None
+    """The policy file: docs/approvals.md."""
+    credentials_wait_minutes: float = Field(default=5, gt=0, le=60)
+    """How long an investigation waits for a decision about credentials before it goes on without."""
+    credentials_minutes: int = Field(default=15, ge=1, le=60)
+    """How long an investigation may use credentials at most."""
+    audit_channel: str | None = None
+    """Where the head of the audit is posted, so that a cut tail is found; unset = the newest is only in the ledger."""
+    anchor_minutes: float = Field(default=60, gt=0)
+    """Between two posts of the head."""
+
+
+class Ledger(_Group):
+    """Where requests, votes and the audit are kept; unset = a SQLite file in the data folder."""
+
+    url: SecretStr | None = None
+    """`postgresql://…` where several machines share it, or `sqlite:///FILE`."""
+
+
+class Runner(_Group):
+    """What carries out approved actions; its own process with its own identity: `locum runner`."""
+
+    kubeconfig: Path | None = None
+    """Of the identity that may write; unset and not `in_cluster` = no action on a cluster can be carried out."""
+    context: str | None = None
+    """Unset = the file's current one."""
+    in_cluster: bool = False
+    """Use the ServiceAccount of the pod that the runner runs in."""
+    sandbox: Literal["bubblewrap", "job", "none"] = "none"
+    """Where diagnostic commands run: on this machine in bubblewrap, or in the cluster as a restricted Job."""
+    sandbox_namespace: str = "locum-sandbox"
+    """Of the Jobs."""
+    sandbox_image: str | None = None
+    """Of the Jobs, pinned by digest."""
+
+
+class Vault(_Group):
+    """Vault or OpenBao; unset = no reference that begins with `vault:` can be read."""
+
+    address: str | None = None
+    """`https://vault:8200`."""
+    namespace: str | None = None
+    """Of an enterprise server."""
+    ca_file: Path | None = None
+    """Certificates to trust instead of the system's."""
+    kv_mount: str = "kv"
+    """Where the KV v2 engine is."""
+    role: str | None = None
+    """For the login by Kubernetes; in a cluster."""
+    token_file: Path = Path("/var/run/secrets/tokens/vault")
+    """The projected ServiceAccount token for it."""
+    role_id: str | None = None
+    """For the login by AppRole; outside of a cluster."""
+    wrapped_secret_id_file: Path | None = None
+    """Holds the wrapping token of a secret id, written by whoever starts Locum; used once."""
+
+
+class OnePassword(_Group):
+    """1Password; unset = no reference that begins with `op:` can be read."""
+
+    mode: Literal["off", "sdk", "local"] = "off"
+    """`sdk`: a service account. `local`: `locum dev secrets`, for development alone."""
+    token: SecretStr | None = None
+    """Of the service account."""
+    url: str = "http://127.0.0.1:8080"
+    """Of `locum dev secrets`."""
 
 
 class Telemetry(_Group):
@@ -266,6 +377,8 @@ class Settings(BaseSettings):
 
     data_dir: Annotated[Path, BeforeValidator(_folder)] = Path(".locum")
     """Data of the embedded servers."""
+    environment: Literal["development", "staging", "production"] = "production"
+    """Of Locum itself: what is for development alone is refused elsewhere."""
     specialists_dir: Path | None = None
     """A folder of specialists instead of the shipped ones."""
     snapshot: Path | None = None
@@ -278,10 +391,17 @@ class Settings(BaseSettings):
     loki: Loki = Loki()
     mongodb: tuple[MongoDBDeployment, ...] = ()
     """`[{"name": "orders", "uri": "mongodb://…"}]`; the user needs no more than the role clusterMonitor."""
+    postgres: tuple[PostgresDeployment, ...] = ()
+    """`[{"name": "orders", "host": "db", "password_reference": "vault:database/creds/ro#password", …}]`."""
     network: Network = Network()
     model: Model = Model()
     redis: Redis = Redis()
     temporal: Temporal = Temporal()
+    approvals: Approvals = Approvals()
+    ledger: Ledger = Ledger()
+    runner: Runner = Runner()
+    vault: Vault = Vault()
+    onepassword: OnePassword = OnePassword()
     telemetry: Telemetry = Telemetry()
 
     @classmethod

@@ -7,14 +7,24 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from agents.model.asking import Called, Model
-from bot.settings import Settings
+from bot.lending import Openers
+from bot.settings import PostgresDeployment, Settings
 from tools.errors import ToolRetry
-from tools.world import Cluster, Host, Logs, MongoDB, Network, World
+from tools.mongodb.sealed import SealedMongoDB
+from tools.postgres.sealed import SealedPostgres
+from tools.world import Cluster, Host, Logs, MongoDB, Network, Postgres, World
+
+if TYPE_CHECKING:
+    from tools.postgres.live import LivePostgres
+
+Reveal = Callable[[], str]
+"""Gives a value that was lent, while it is lent."""
 
 
 class ConnectorError(ValueError):
@@ -40,6 +50,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             cluster=_kubernetes(settings, open_now),
             logs=_loki(settings, open_now),
             mongodb=_mongodb(settings, open_now),
+            postgres=_postgres(settings),
             network=_network(settings),
             host=_host(),
         )
@@ -110,16 +121,70 @@ def _loki(settings: Settings, open_now: contextlib.AsyncExitStack) -> Logs | Non
 
 
 def _mongodb(settings: Settings, open_now: contextlib.AsyncExitStack) -> tuple[MongoDB, ...]:
-    if not settings.mongodb:
-        return ()
-    from tools.mongodb.live import LiveMongoDB
-
     found: list[MongoDB] = []
     for deployment in settings.mongodb:
+        if deployment.uri is None:
+            found.append(SealedMongoDB(deployment.name, deployment.references))
+            continue
+        from tools.mongodb.live import LiveMongoDB
+
         live = LiveMongoDB(deployment.name, deployment.uri.get_secret_value(), ca_file=_path(deployment.ca_file))
         open_now.push_async_callback(live.aclose)
         found.append(live)
     return tuple(found)
+
+
+def _postgres(settings: Settings) -> tuple[Postgres, ...]:
+    found: list[Postgres] = []
+    for deployment in settings.postgres:
+        if deployment.references:
+            found.append(SealedPostgres(deployment.name, deployment.references))
+            continue
+        found.append(_live_postgres(deployment, deployment.user, None))
+    return tuple(found)
+
+
+def _live_postgres(deployment: PostgresDeployment, user: str | None, password: Reveal | None) -> "LivePostgres":
+    from tools.postgres.live import LivePostgres
+
+    return LivePostgres(
+        deployment.name,
+        host=deployment.host,
+        port=deployment.port,
+        database=deployment.database,
+        user=user,
+        password=password,
+        sslmode=deployment.sslmode,
+        ca_file=_path(deployment.ca_file),
+    )
+
+
+def openers(settings: Settings) -> Openers:
+    """How database clients are made of credentials that were lent."""
+    postgres = {each.name: each for each in settings.postgres}
+    mongodb = {each.name: each for each in settings.mongodb}
+
+    @contextlib.asynccontextmanager
+    async def open_postgres(name: str, values: Mapping[str, Reveal]) -> AsyncGenerator[Postgres]:
+        deployment = postgres[name]
+        user = values[deployment.user_reference]() if deployment.user_reference else deployment.user
+        password = values[deployment.password_reference] if deployment.password_reference else None
+        # Hangs up by itself after each query.
+        yield _live_postgres(deployment, user, password)
+
+    @contextlib.asynccontextmanager
+    async def open_mongodb(name: str, values: Mapping[str, Reveal]) -> AsyncGenerator[MongoDB]:
+        from tools.mongodb.live import LiveMongoDB
+
+        deployment = mongodb[name]
+        assert deployment.uri_reference is not None  # noqa: S101 - only sealed deployments are opened so
+        live = LiveMongoDB(name, values[deployment.uri_reference](), ca_file=_path(deployment.ca_file))
+        try:
+            yield live
+        finally:
+            await live.aclose()
+
+    return Openers(postgres=open_postgres, mongodb=open_mongodb)
 
 
 def _network(settings: Settings) -> Network:

@@ -99,6 +99,20 @@ class MongoDB(Protocol):
         ...
 
 
+class Postgres(Protocol):
+    """One PostgreSQL server, asked with read-only queries that Locum brings along; nobody may send others."""
+
+    name: str
+    """How people call it; the entity is `postgres//<name>`."""
+
+    async def query(self, what: str) -> Sequence[Mapping[str, Any]]:
+        """The rows that one of `tools.postgres.queries.QUERIES` gives; SQL in a column `query` has no literals.
+
+        `connections` of a server that lets nobody in any more is one row, `{"refused": why}`.
+        """
+        ...
+
+
 class Network(Protocol):
     """Probes from where Locum runs, or the recorded ones."""
 
@@ -154,6 +168,7 @@ class World:
     alerts: Alerts | None = None
     logs: Logs | None = None
     mongodb: tuple[MongoDB, ...] = ()
+    postgres: tuple[Postgres, ...] = ()
     network: Network | None = None
     host: Host | None = None
     history: History | None = None

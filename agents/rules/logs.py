@@ -126,7 +126,7 @@ def about(scene: Scene, log: Log) -> Entity:
     for each in (*scene.case.scope.entities, *scene.series):
         if each.name == log.pod and each.namespace in ("", log.namespace):
             return each
-        if each.kind in ("database", "mongodb") and log.pod.startswith(f"{each.name}-"):
+        if each.kind in ("database", "mongodb", "postgres") and log.pod.startswith(f"{each.name}-"):
             # A member of it, named as members mostly are.
             return Entity.of(each.kind, each.namespace, log.pod)
     return log.entity

@@ -1,18 +1,17 @@
 """MongoDB: primary, members, connections, locks, slow operations, the storage engine. What is not told is unknown."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from agents.baseline import shift
-from agents.causes import Rule, rule
+from agents.causes import rule
 from agents.finding import Finding, Role, Severity
 from agents.objects import Fields, items, mapping, text
+from agents.rules.deployments import amount, saw, servers
 from agents.rules.logs import about, lines
 from agents.scene import Scene
 from tools.entity import Entity
 from tools.evidence import Evidence
-from tools.kubernetes.fields import value
 
 CONNECTIONS_HIGH = 0.8
 CONNECTIONS_FULL = 0.95
@@ -34,20 +33,7 @@ _LAG = re.compile(
 
 def _servers(scene: Scene, tool: str) -> Iterator[tuple[Entity, Fields, Evidence]]:
     """Each deployment that answered."""
-    for record, look in scene.records(f"mongodb.{tool}"):
-        written = text(record, "entity")
-        if written.count("/") >= 2 and "gap" not in record:
-            yield Entity.parse(written), record, look
-
-
-def _amount(obj: Any, *path: str) -> float | None:
-    found = value(obj, *path)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
-
-
-def _saw(of: Rule, entity: Entity, look: Evidence, line: str, severity: Severity, *, direct: bool = True) -> Finding:
-    cited = [look.narrowed(f"{look.query} # {entity.name}", line)]
-    return of.finding(entity, f"{entity.name}: {line}.", cited, severity=severity, direct=direct)
+    return servers(scene, f"mongodb.{tool}")
 
 
 @rule(
@@ -64,7 +50,7 @@ def mongo_no_primary(scene: Scene) -> Iterator[Finding]:
         if record.get("standalone") is False and record.get("has_primary") is False:
             states = ", ".join(f"{text(each, 'name')} {text(each, 'state')}" for each in items(record, "members"))
             line = f"replica set {text(record, 'set')} has no primary: {states or 'no members known'}"
-            yield _saw(mongo_no_primary, entity, look, line, Severity.CRITICAL)
+            yield saw(mongo_no_primary, entity, look, line, Severity.CRITICAL)
 
 
 @rule(
@@ -82,7 +68,7 @@ def mongo_member_down(scene: Scene) -> Iterator[Finding]:
         if down:
             named = ", ".join(f"{text(each, 'name')} {text(each, 'state')}" for each in down)
             line = f"{len(down)} of {len(items(record, 'members'))} members do not answer: {named}"
-            yield _saw(mongo_member_down, entity, look, line, Severity.WARNING)
+            yield saw(mongo_member_down, entity, look, line, Severity.WARNING)
 
 
 @rule(
@@ -97,12 +83,12 @@ def mongo_member_down(scene: Scene) -> Iterator[Finding]:
 def mongo_connections_high(scene: Scene) -> Iterator[Finding]:
     for tool in ("status", "connections"):
         for entity, record, look in _servers(scene, tool):
-            ratio = _amount(record, "connections", "ratio")
+            ratio = amount(record, "connections", "ratio")
             if ratio is not None and ratio > CONNECTIONS_HIGH:
-                used, most = _amount(record, "connections", "current"), _amount(record, "connections", "max")
+                used, most = amount(record, "connections", "current"), amount(record, "connections", "max")
                 line = f"{used or 0:.0f} of {most or 0:.0f} connections in use ({ratio:.0%})"
                 how = Severity.CRITICAL if ratio > CONNECTIONS_FULL else Severity.WARNING
-                yield _saw(mongo_connections_high, entity, look, line, how)
+                yield saw(mongo_connections_high, entity, look, line, how)
 
 
 @rule(
@@ -119,12 +105,12 @@ def mongo_replication_lag(scene: Scene) -> Iterator[Finding]:
         late = [
             (lag, text(each, "name"))
             for each in items(record, "members")
-            if (lag := _amount(each, "lag_s")) is not None and lag > LAG_S
+            if (lag := amount(each, "lag_s")) is not None and lag > LAG_S
         ]
         if late:
             lag, name = max(late)
             how = Severity.CRITICAL if lag > LAG_BAD_S * 10 else Severity.WARNING
-            yield _saw(mongo_replication_lag, entity, look, f"{name} is {lag:.0f} s behind", how)
+            yield saw(mongo_replication_lag, entity, look, f"{name} is {lag:.0f} s behind", how)
 
 
 @rule(
@@ -176,21 +162,19 @@ def _said_lag(scene: Scene) -> Iterator[Finding]:
 def mongo_lock_queue(scene: Scene) -> Iterator[Finding]:
     for tool, path in (("status", ("queue", "total")), ("operations", ("waiting_for_lock",))):
         for entity, record, look in _servers(scene, tool):
-            waiting = _amount(record, *path)
+            waiting = amount(record, *path)
             if waiting is not None and waiting > QUEUE:
-                yield _saw(
-                    mongo_lock_queue, entity, look, f"{waiting:.0f} operations wait for a lock", Severity.WARNING
-                )
+                yield saw(mongo_lock_queue, entity, look, f"{waiting:.0f} operations wait for a lock", Severity.WARNING)
 
 
-def _slow(scene: Scene) -> Iterator[tuple[Entity, Mapping[str, Any], Evidence]]:
+def _slow(scene: Scene) -> Iterator[tuple[Entity, Fields, Evidence]]:
     for entity, record, look in _servers(scene, "slow_operations"):
         for each in items(record, "operations"):
             yield entity, each, look
 
 
-def _described(operation: Mapping[str, Any]) -> str:
-    count, mean = _amount(operation, "count") or 1, _amount(operation, "mean_ms") or 0
+def _described(operation: Fields) -> str:
+    count, mean = amount(operation, "count") or 1, amount(operation, "mean_ms") or 0
     return f"{text(operation, 'op')} on {text(operation, 'namespace')} {count:.0f} times, {mean:.0f} ms each"
 
 
@@ -204,13 +188,13 @@ def _described(operation: Mapping[str, Any]) -> str:
     needs=("mongodb.slow_operations",),
 )
 def mongo_slow_ops(scene: Scene) -> Iterator[Finding]:
-    worst: dict[Entity, tuple[float, Mapping[str, Any], Evidence]] = {}
+    worst: dict[Entity, tuple[float, Fields, Evidence]] = {}
     for entity, each, look in _slow(scene):
-        count, mean = _amount(each, "count") or 0, _amount(each, "mean_ms") or 0
+        count, mean = amount(each, "count") or 0, amount(each, "mean_ms") or 0
         if count >= SLOW_COUNT and mean > SLOW_MS and count * mean > worst.get(entity, (0.0,))[0]:
             worst[entity] = (count * mean, each, look)
     for entity, (_, each, look) in worst.items():
-        yield _saw(mongo_slow_ops, entity, look, _described(each), Severity.WARNING)
+        yield saw(mongo_slow_ops, entity, look, _described(each), Severity.WARNING)
 
 
 @rule(
@@ -227,13 +211,13 @@ def mongo_missing_index(scene: Scene) -> Iterator[Finding]:
     told: set[Entity] = set()
     for entity, each, look in _slow(scene):
         scans = each.get("collscan") is True
-        share = _amount(each, "examined_per_returned") or 0
-        slow = (_amount(each, "mean_ms") or 0) > SCAN_MATTERS_MS
+        share = amount(each, "examined_per_returned") or 0
+        slow = (amount(each, "mean_ms") or 0) > SCAN_MATTERS_MS
         if slow and (scans or share > SCANNED_PER_RETURNED) and entity not in told:
             told.add(entity)
             how = "scans the whole collection" if scans else f"examines {share:.0f} documents for each returned"
             line = f"{_described(each)}, {how}: {text(each, 'shape')}"
-            yield _saw(mongo_missing_index, entity, look, line, Severity.WARNING)
+            yield saw(mongo_missing_index, entity, look, line, Severity.WARNING)
 
 
 @rule(
@@ -248,10 +232,10 @@ def mongo_missing_index(scene: Scene) -> Iterator[Finding]:
 def mongo_cache_pressure(scene: Scene) -> Iterator[Finding]:
     for entity, record, look in _servers(scene, "status"):
         engine = mapping(record, "wired_tiger")
-        used, dirty = _amount(engine, "cache_used_ratio") or 0.0, _amount(engine, "cache_dirty_ratio") or 0.0
+        used, dirty = amount(engine, "cache_used_ratio") or 0.0, amount(engine, "cache_dirty_ratio") or 0.0
         if dirty > CACHE_DIRTY or used > CACHE_USED:
             line = f"cache {used:.0%} used, {dirty:.0%} dirty"
-            yield _saw(mongo_cache_pressure, entity, look, line, Severity.WARNING)
+            yield saw(mongo_cache_pressure, entity, look, line, Severity.WARNING)
 
 
 @rule(
@@ -266,8 +250,8 @@ def mongo_cache_pressure(scene: Scene) -> Iterator[Finding]:
 def mongo_tickets_out(scene: Scene) -> Iterator[Finding]:
     for entity, record, look in _servers(scene, "status"):
         for name, tickets in mapping(record, "wired_tiger", "tickets").items():
-            if _amount(tickets, "available") == 0 and (_amount(tickets, "out") or 0) > 0:
-                yield _saw(mongo_tickets_out, entity, look, f"no {name} ticket is available", Severity.CRITICAL)
+            if amount(tickets, "available") == 0 and (amount(tickets, "out") or 0) > 0:
+                yield saw(mongo_tickets_out, entity, look, f"no {name} ticket is available", Severity.CRITICAL)
                 break
 
 
@@ -282,10 +266,10 @@ def mongo_tickets_out(scene: Scene) -> Iterator[Finding]:
 )
 def mongo_oplog_short(scene: Scene) -> Iterator[Finding]:
     for entity, record, look in _servers(scene, "replication"):
-        hours = _amount(record, "oplog", "window_h")
+        hours = amount(record, "oplog", "window_h")
         # A young set cannot reach back further than its own beginning.
-        uptimes = [_amount(each, "uptime_s") or 0 for each in items(record, "members")]
+        uptimes = [amount(each, "uptime_s") or 0 for each in items(record, "members")]
         is_young = bool(uptimes) and max(uptimes) < OPLOG_HOURS * 3600
         if hours is not None and hours < OPLOG_HOURS and not is_young:
             line = f"the oplog reaches back {hours:.1f} h"
-            yield _saw(mongo_oplog_short, entity, look, line, Severity.WARNING, direct=False)
+            yield saw(mongo_oplog_short, entity, look, line, Severity.WARNING, direct=False)

@@ -29,7 +29,7 @@ DATABASE_DISK_FULL = 0.85
 DATABASE_DISK_HOURS = 24.0
 INODES_FULL = 0.9
 STALLED = 0.2
-_DATABASES = frozenset({"database", "mongodb"})
+_DATABASES = frozenset({"database", "mongodb", "postgres"})
 _LATENCIES = tuple(f"latency_{part}_seconds" for part in ("p99", "p95", "p90", "mean", "p50"))
 
 

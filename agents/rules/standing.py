@@ -14,6 +14,7 @@ from agents.explaining import Topology, same_thing
 from agents.finding import Finding, Role, Severity
 from agents.nearness import Distance, Near
 from agents.objects import Resource, number
+from agents.rules.deployments import saw, servers
 from agents.scene import Scene, Series
 from tools.entity import Entity
 from tools.kubernetes.fields import items, moment
@@ -51,6 +52,10 @@ def thing_found(scene: Scene) -> Iterator[Finding]:
     for log in islice((each for each in scene.logs if each.lines and _is_own(near, each.entity)), MOST_SHOWN):
         cited = [scene.cite_log(log, len(log.lines) - 1)]
         yield thing_found.finding(log.entity, f"{log.entity} writes a log.", cited, severity=Severity.INFO)
+    for tool in ("mongodb.status", "postgres.status"):
+        for entity, _, look in servers(scene, tool):
+            if _is_own(near, entity):
+                yield saw(thing_found, entity, look, "it answers", Severity.INFO)
 
 
 @rule(

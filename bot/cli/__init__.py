@@ -76,7 +76,7 @@ def up() -> None:
     """Run everything on one machine: intake, Slack, investigations, embedded servers where none are set."""
     from bot.cli.up import run
 
-    run(("bot", "worker"))
+    run(("bot", "worker", "runner"))
 
 
 @app.command()
@@ -95,9 +95,138 @@ def worker() -> None:
     run(("worker",))
 
 
+@app.command()
+def runner() -> None:
+    """Run what carries out approved actions, with its own identity; needs REDIS, TEMPORAL and a policy set."""
+    from bot.cli.up import run
+
+    run(("runner",))
+
+
+@app.command("prove-secrets")
+def prove_secrets(
+    incident: Annotated[str, typer.Argument(help="the id of a finished incident")],
+    output: Format = "text",
+) -> None:
+    """Search everything that was recorded of an incident for the credentials that it read with."""
+    from bot.cli.proving import run
+
+    run(incident, output=_one_of(output, "text", "json"))
+
+
+approvals = typer.Typer(no_args_is_help=True, help="What waits for a decision, what became of it, and freezes.")
+audit = typer.Typer(no_args_is_help=True, help="The audit: a chain that nobody can change unseen.")
+dev = typer.Typer(no_args_is_help=True, help="For development on this machine.")
+app.add_typer(approvals, name="approvals")
+app.add_typer(audit, name="audit")
+app.add_typer(dev, name="dev")
+
+Environment = Annotated[str, typer.Option("--environment", help="an environment of the policy; * for all")]
+Reason = Annotated[str, typer.Option("--reason", help="why, for those who read it")]
+
+
+@approvals.command("list")
+def approvals_list(
+    is_all: Annotated[bool, typer.Option("--all", help="what is over too")] = False,  # noqa: FBT002 - a flag
+    output: Format = "text",
+) -> None:
+    """What waits for a decision or runs."""
+    from bot.cli.approvals import run_list
+
+    run_list(is_all=is_all, output=_one_of(output, "text", "json"))
+
+
+@approvals.command("show")
+def approvals_show(request_id: str, output: Format = "text") -> None:
+    """One request, with everything that happened to it."""
+    from bot.cli.approvals import run_show
+
+    run_show(request_id, output=_one_of(output, "text", "json"))
+
+
+@approvals.command("freeze")
+def approvals_freeze(
+    reason: Reason,
+    environment: Environment = "*",
+    lasts: Annotated[str, typer.Option("--for", help="90m, 2h, 1d; until unfrozen when left out")] = "",
+) -> None:
+    """Stop approvals and executions, also of what is approved already."""
+    from bot.cli.approvals import run_freeze
+
+    run_freeze(environment=environment, lasts=lasts, reason=reason)
+
+
+@approvals.command("unfreeze")
+def approvals_unfreeze(environment: Environment = "*") -> None:
+    """End a freeze."""
+    from bot.cli.approvals import run_unfreeze
+
+    run_unfreeze(environment=environment)
+
+
+@approvals.command("record")
+def approvals_record(
+    request_id: str,
+    outcome: Annotated[str, typer.Argument(help="succeeded or failed")],
+    reason: Reason,
+) -> None:
+    """Say what happened, after an execution that ended without anybody knowing how."""
+    from bot.cli.approvals import run_record
+
+    run_record(request_id, outcome=_one_of(outcome, "succeeded", "failed"), reason=reason)
+
+
+@approvals.command("policy")
+def approvals_policy(
+    explain: Annotated[str | None, typer.Option("--explain", help="an action; all when left out")] = None,
+    environment: Annotated[str | None, typer.Option("--environment", help="one of the policy's")] = None,
+    output: Format = "text",
+) -> None:
+    """What the policy says about an action: every rule that speaks, and who decides."""
+    from bot.cli.approving import run_policy
+
+    run_policy(explain, environment=environment, output=_one_of(output, "text", "json"))
+
+
+@audit.command("verify")
+def audit_verify(
+    anchors: Annotated[
+        Path | None, typer.Option("--anchors", help="heads that were kept elsewhere, JSON lines")
+    ] = None,
+    output: Format = "text",
+) -> None:
+    """Walk along the whole chain: finds a change, a gap, a cut tail."""
+    from bot.cli.approving import run_verify
+
+    run_verify(anchors=anchors, output=_one_of(output, "text", "json"))
+
+
+@audit.command("show")
+def audit_show(
+    request_id: Annotated[str | None, typer.Option("--request", help="of one request")] = None,
+    limit: Annotated[int, typer.Option("--limit")] = 50,
+    output: Format = "text",
+) -> None:
+    """The last entries."""
+    from bot.cli.approving import run_audit
+
+    run_audit(request_id=request_id, limit=limit, output=_one_of(output, "text", "json"))
+
+
+@dev.command("secrets")
+def dev_secrets(
+    file: Annotated[Path, typer.Argument(help="references and values: YAML, JSON or KEY=VALUE lines; mode 600")],
+    port: Annotated[int, typer.Option(help="port on this machine")] = 8080,
+) -> None:
+    """Serve secrets to a Locum on this machine, as 1Password would; refused in production."""
+    from bot.cli.approving import run_secrets
+
+    run_secrets(file, port=port)
+
+
 def _one_of(value: str, *allowed: str) -> str:
     if value not in allowed:
-        raise BadInput(f"--format {value!r}: expected {' or '.join(allowed)}")
+        raise BadInput(f"{value!r}: expected {' or '.join(allowed)}")
     return value
 
 

@@ -19,6 +19,8 @@ def run(parts: tuple[str, ...]) -> None:
             "locum: no Slack tokens are set, so nothing will be said in Slack; "
             "try `locum demo`, or set them: docs/slack.md\n"
         )
+    if "runner" in parts and len(parts) == 1 and current.approvals.policy is None:
+        raise BadInput("nothing can be approved without a policy: set LOCUM_APPROVALS__POLICY (docs/approvals.md)")
     if len(parts) == 1 and not (current.redis.url and current.temporal.address):
         raise BadInput(
             f"`locum {parts[0]}` is one of several processes: set LOCUM_REDIS__URL and LOCUM_TEMPORAL__ADDRESS, "
@@ -44,10 +46,13 @@ async def until_told(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         BadInput: when something that is needed is missing or refuses.
     """
     from agents.specialist import SpecialistError
+    from approvals.policy_file import PolicyError
     from bot.embedded.child import ServerFailed
     from bot.embedded.folder import FolderTaken
+    from bot.keyring import KeyringError
     from bot.running import PartEnded
     from bot.slack.calls import SlackError
+    from bot.stores.ledger.errors import LedgerError
     from bot.wiring import ConnectorError
     from bot.workflows.service import WorkflowsAway
     from tools.snapshot.folder import SnapshotError
@@ -66,6 +71,9 @@ async def until_told(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         SnapshotError,
         SpecialistError,
         PartEnded,
+        PolicyError,
+        KeyringError,
+        LedgerError,
     ) as error:
         raise BadInput(str(error)) from error
 

@@ -17,9 +17,11 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.desk import Desk
+from bot.gate import Gate
 from bot.incident import Place, Question
 from bot.settings import Slack
 from bot.slack import text
+from bot.slack.approving import Approving
 from bot.slack.asking import QUESTION, Asking, Seen
 from bot.slack.calls import REQUEST_S, Calls, SlackError, connect
 from bot.slack.cards import lines
@@ -40,6 +42,7 @@ class SlackApp:
     app: AsyncApp
     asking: Asking
     calls: Calls
+    approving: Approving | None
 
     async def ready(self) -> None:
         """Asks Slack who Locum is, so that the first event need not wait for it.
@@ -52,11 +55,19 @@ class SlackApp:
     async def close(self) -> None:
         """Waits for what is being taken, then lets the connections go."""
         await self.asking.close()
+        if self.approving:
+            await self.approving.close()
         await self.calls.close()
 
 
-def create(settings: Slack, desk: Desk, seen: Seen) -> SlackApp:
+def create(settings: Slack, desk: Desk, seen: Seen, gate: Gate | None = None) -> SlackApp:
     """The app for these settings; connect it with `bot.slack.socket` or `bot.slack.http`.
+
+    Args:
+        settings: tokens and addresses.
+        desk: takes questions.
+        seen: remembers requests.
+        gate: takes clicks on approval cards; without one nothing can be decided here.
 
     Raises:
         ValueError: when no bot token is set.
@@ -86,8 +97,26 @@ def create(settings: Slack, desk: Desk, seen: Seen) -> SlackApp:
         # Requests are verified in front (bot.slack.http): bolt takes a replay, and logs the body of a bad one.
         request_verification_enabled=False,
     )
+    approving = Approving(gate, calls) if gate else None
     _listen(app, _Listeners(asking, Channels(calls), calls))
-    return SlackApp(app=app, asking=asking, calls=calls)
+    if approving:
+        # In front of bolt's listeners: those look into a payload before we know that it is one of ours.
+        _middleware(app, _Interactions(approving))
+    return SlackApp(app=app, asking=asking, calls=calls, approving=approving)
+
+
+class _Interactions:
+    """Clicks and modals, acked before anything is done about them."""
+
+    def __init__(self, approving: Approving) -> None:
+        self._approving = approving
+
+    async def take(self, body: dict[str, Any], next_: Any) -> BoltResponse | None:
+        """Everything that is pressed or submitted ends here."""
+        if body.get("type") not in {"block_actions", "view_submission"}:
+            await next_()
+            return None
+        return BoltResponse(status=200, body=self._approving.take(body) or "")
 
 
 class _Listeners:
@@ -164,6 +193,10 @@ class _Listeners:
             place=Place(channel=channel),
         )
         return "" if await self._asking.ask(question) else lines.NOT_TAKEN
+
+
+def _middleware(app: Any, interactions: _Interactions) -> None:
+    app.middleware(interactions.take)
 
 
 def _listen(app: Any, listeners: _Listeners) -> None:

@@ -52,7 +52,7 @@ def context(mrkdwn: str) -> Block:
 
 
 def header(words: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": words or " ", "emoji": False}}
+    return {"type": "header", "text": plain_text(words)}
 
 
 def rich(*elements: Block) -> Block:
@@ -66,6 +66,24 @@ def words(*parts: Block) -> Block:
 
 def quoted(text: str) -> Block:
     return {"type": "rich_text_quote", "elements": [said(text)]}
+
+
+def preformatted(text: str) -> Block:
+    """A code block that shows its characters as they are."""
+    return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text or " "}]}
+
+
+def button(words: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
+    made: Block = {"type": "button", "action_id": action_id, "value": value, "text": plain_text(words)}
+    return made | ({"style": style} if style else {}) | ({"confirm": confirm} if confirm else {})
+
+
+def actions(*elements: Block) -> Block:
+    return {"type": "actions", "elements": list(elements)}
+
+
+def plain_text(words: str) -> Block:
+    return {"type": "plain_text", "text": words or " ", "emoji": False}
 
 
 def said(text: str, *, is_bold: bool = False, is_code: bool = False) -> Block:

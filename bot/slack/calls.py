@@ -41,9 +41,14 @@ class Method(StrEnum):
     HISTORY = "conversations.history"
     REPLIES = "conversations.replies"
     REACT = "reactions.add"
+    EPHEMERAL = "chat.postEphemeral"
+    OPEN_VIEW = "views.open"
+    UPDATE_VIEW = "views.update"
+    USER = "users.info"
+    GROUP_MEMBERS = "usergroups.users.list"
 
 
-_READS = frozenset({Method.CHANNELS, Method.CHANNEL, Method.HISTORY, Method.REPLIES})
+_READS = frozenset({Method.CHANNELS, Method.CHANNEL, Method.HISTORY, Method.REPLIES, Method.USER, Method.GROUP_MEMBERS})
 _BUSY = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )

@@ -10,7 +10,8 @@ from tools.errors import ToolRefused, ToolUnavailable
 SCOPES = frozenset(
     {
         "app_mentions:read", "assistant:write", "channels:history", "channels:read", "chat:write", "commands",
-        "groups:history", "groups:read", "im:history", "im:read", "reactions:write",
+        "groups:history", "groups:read", "im:history", "im:read", "reactions:write", "usergroups:read", "users:read",
+        "users:read.email",
     }
 )  # fmt: skip
 """What docs/slack-manifest.yaml asks for."""

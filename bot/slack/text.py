@@ -5,6 +5,7 @@ message through `escape` (mrkdwn) or `plain` (plain_text and rich_text) and in n
 """
 
 import re
+import unicodedata
 from urllib.parse import quote, urlsplit
 
 from whenever import Instant
@@ -41,6 +42,33 @@ def escape(text: str, most: int) -> str:
 def escape_line(text: str, most: int) -> str:
     """As `escape`, on one line."""
     return _escaped(" ".join(_clean(text).split()), most, _unread(text))
+
+
+def exact(text: str) -> str:
+    """All of `text` with nothing hidden in it, for what people approve; for rich_text, which shows it as it is.
+
+    Whatever is no printable ASCII is named by its code points (`⟨U+202E⟩`), after the character where it has a shape:
+    a letter that only looks like another, or a mark that turns the text around, is seen. Secrets are taken out.
+    """
+    if not _ODD.search(text):
+        return redact(text)
+    named = redact(_ODD.sub(_named, text))
+    cleaned = redact(text)
+    if cleaned.count(_CUT_OUT) <= named.count(_CUT_OUT):
+        return named
+    # A secret was split by what is invisible, so that the names would let it through.
+    points = "+".join(f"{ord(each):04X}" for each in sorted({*"".join(_ODD.findall(text))}))
+    return f"{_ODD.sub(_named, cleaned)} ⟨hidden in it: U+{points}⟩"
+
+
+def exact_line(text: str, most: int) -> str:
+    """As `exact`, on one line of mrkdwn and at most `most` long; line breaks are named too."""
+    return _escaped(_on_one_line(text), most, _unread(text))
+
+
+def exact_code(text: str, most: int) -> str:
+    """As `exact_line`, as inline code."""
+    return f"`{_escaped(_on_one_line(text).replace('`', '⟨U+0060⟩'), most, _unread(text)) or ' '}`"
 
 
 def code(text: str, most: int) -> str:
@@ -92,6 +120,9 @@ def readable(text: str) -> str:
     return _unescaped(_SLACK_LINK.sub(shown, text)).strip()
 
 
+_ODD = re.compile(r"[^\x20-\x7e\n\t]+")
+_BREAK = re.compile(r"[\n\t]")
+_CUT_OUT = "[redacted"
 _NOTE = len("… (99999999 more characters)")
 _NARROW = 80
 
@@ -119,6 +150,16 @@ def _note(missing: int, most: int) -> str:
 
 def _room(most: int) -> int:
     return most - (1 if most < _NARROW else _NOTE)
+
+
+def _named(odd: re.Match[str]) -> str:
+    shapes = "".join(each for each in odd[0] if each.isprintable() and not unicodedata.category(each).startswith("M"))
+    # No blank between them: a secret ends at a blank, for whoever looks for secrets.
+    return f"{shapes}⟨U+{'+'.join(f'{ord(each):04X}' for each in odd[0])}⟩"
+
+
+def _on_one_line(text: str) -> str:
+    return _BREAK.sub(_named, exact(text[:READ_LIMIT]).strip())
 
 
 def _clean(text: str) -> str:

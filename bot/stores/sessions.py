@@ -100,6 +100,16 @@ class Sessions:
         found = await self._load(session_id, "diagnosis")
         return unpack(Diagnosis, found) if found else None
 
+    async def save_grant(self, session_id: SessionId, request_id: str, refusal: str) -> None:
+        """The request whose approval lets it read with credentials, or why it goes on without; the newest counts."""
+        await self._save(session_id, "grant", f"{request_id}\n{refusal}".encode())
+
+    async def grant(self, session_id: SessionId) -> tuple[str, str]:
+        """(request id, why it goes on without credentials); both empty when none were wanted."""
+        found = await self._load(session_id, "grant")
+        request_id, _, refusal = (found or b"").decode().partition("\n")
+        return request_id, refusal
+
     async def tell(self, session_id: SessionId, *events: Event) -> None:
         """Adds to the stream of progress, in one trip to the store."""
         key = f"{_key(session_id)}:events"

@@ -13,11 +13,13 @@ from whenever import Instant
 from bot.alerts import ParseError, parse, sources
 from bot.connectors import Connector, Health
 from bot.desk import Desk, DeskClosed
+from bot.gate import Gate, GateClosed
 from bot.settings import AlertSource, Settings
 from bot.stores.connection import StoreError
 from bot.stores.inbox import Delivery, InboxFull
 from bot.telemetry import metrics
 from bot.telemetry.traces import span
+from bot.web.approving import router as approving
 from bot.web.asking import router as asking
 from bot.web.guarding import TooLarge, body_of, is_known, is_on, may_send, principal
 
@@ -40,17 +42,20 @@ class TakesAlerts(Protocol):
         ...
 
 
-def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, healths: Healths) -> FastAPI:
-    """The application; `healths` asks every connector how it is."""
+def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, gate: Gate | None, healths: Healths) -> FastAPI:
+    """The application; without a gate nothing can be approved; `healths` asks every connector how it is."""
     app = FastAPI(title="Locum", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings = settings
     app.state.desk = desk
+    app.state.gate = gate
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DeskClosed, _closed)
+    app.add_exception_handler(GateClosed, _closed)
     app.add_exception_handler(TooLarge, _too_large)
     app.add_exception_handler(Exception, _broken)
     app.include_router(asking)
+    app.include_router(approving)
 
     async def post_alerts(source: str, request: Request) -> JSONResponse:
         return await _take(settings, inbox, source, request)

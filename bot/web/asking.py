@@ -14,10 +14,12 @@ from starlette.exceptions import HTTPException
 from agents.case import SessionId
 from bot.alerts.payload import ParseError, read_json, reasons
 from bot.desk import Desk
+from bot.gate import Gate
 from bot.incident import Question
 from bot.settings import Settings
 from bot.stores.connection import StoreError
 from bot.web.guarding import body_of, principal
+from bot.web.waiting import waiting_requests
 
 router = APIRouter()
 
@@ -97,6 +99,9 @@ async def status(request: Request, session_id: str, _: Reader) -> JSONResponse:
     }
     if found.diagnosis is not None:
         answer["diagnosis"] = found.diagnosis
+    gate: Gate | None = request.app.state.gate
+    if gate and (waiting := await gate.open_requests(session_id)):
+        answer["approvals"] = waiting_requests(waiting)
     return JSONResponse(answer)
 
 

@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-import functools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-from whenever import Instant
+from whenever import Instant, TimeDelta
 
 from agents.case import SessionId
 from agents.progress import Event, Listener, LookEnded, Phase, PhaseBegan
@@ -21,56 +20,18 @@ from bot.stores.connection import StoreError
 from bot.stores.incidents import Incidents
 from bot.stores.sessions import Session, Sessions
 from bot.telemetry import metrics
-from bot.telemetry.traces import ended_span, span
-from bot.workflows.messages import Looked, Work
+from bot.telemetry.traces import ended_span
+from bot.workflows.approval_messages import LookAgain, Seen
+from bot.workflows.messages import Looked, Wants, Work
 from bot.workflows.pacing import Turns
 from bot.workflows.ports import Investigator, Threads
+from bot.workflows.working import durable
+from tools.redaction import redact
 
-BEAT_EVERY_S = 2.0
-MOST_ATTEMPTS = 4
-"""Of a specialist that fails by itself; a store or a Slack that is away is waited for longer."""
-_PATIENT = ("StoreError", "Unavailable")
-
-P = ParamSpec("P")
-R = TypeVar("R")
+LOOK_AGAIN_FOR = TimeDelta(minutes=4)
+LOOK_AGAIN_EVERY_S = 10.0
 
 _log = structlog.get_logger("locum.activities")
-
-
-def _durable(
-    work: Callable[Concatenate["Activities", Work, P], Awaitable[R]],
-) -> Callable[Concatenate["Activities", Work, P], Awaitable[R]]:
-    """Beats while it runs; lets only the kind of an error into the history, whose words may be an outsider's."""
-
-    @functools.wraps(work)
-    async def beating(self: "Activities", about: Work, *args: P.args, **kwargs: P.kwargs) -> R:
-        ids = {"incident_id": about.incident_id, "session_id": about.session_id}
-        heart = asyncio.create_task(_beat())
-        try:
-            with structlog.contextvars.bound_contextvars(**ids), span(work.__name__, **ids):
-                return await work(self, about, *args, **kwargs)
-        except ApplicationError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge between work and workflow; logged, counted, seen by people
-            raise _failure(work.__name__, error) from None
-        finally:
-            heart.cancel()
-
-    return beating
-
-
-async def _beat() -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(BEAT_EVERY_S)
-
-
-def _failure(name: str, error: Exception) -> ApplicationError:
-    kind = type(error).__name__
-    metrics.FAILURES.labels(activity=name, error=kind).inc()
-    _log.warning("an attempt failed", activity=name, attempt=activity.info().attempt, exc_info=error)
-    is_final = kind not in _PATIENT and (name == "specialist" and activity.info().attempt >= MOST_ATTEMPTS)
-    return ApplicationError(f"{name} failed", type=kind, non_retryable=is_final)
 
 
 class Gone(Exception):
@@ -92,12 +53,13 @@ class Activities:
     def all(self) -> Sequence[Callable[..., Any]]:
         """What a worker offers."""
         return [
-            self.open, self.refresh, self.resolve, self.close, self.reopen, self.begin, self.route, self.specialist,
-            self.give_up, self.conclude, self.publish, self.narrate, self.apologise,
+            self.open, self.refresh, self.resolve, self.close, self.reopen, self.begin, self.route, self.wants,
+            self.paused, self.granted, self.specialist, self.give_up, self.conclude, self.publish, self.narrate,
+            self.apologise, self.look_again,
         ]  # fmt: skip
 
     @activity.defn(name="open")
-    @_durable
+    @durable
     async def open(self, about: Work) -> Looked:
         """The thread, and how the incident stands."""
         incident = await self._look(about)
@@ -106,7 +68,7 @@ class Activities:
         return _looked(incident)
 
     @activity.defn(name="refresh")
-    @_durable
+    @durable
     async def refresh(self, about: Work) -> Looked:
         """The first message as the incident stands now."""
         incident = await self._placed(await self._look(about))
@@ -114,25 +76,25 @@ class Activities:
         return _looked(incident)
 
     @activity.defn(name="resolve")
-    @_durable
+    @durable
     async def resolve(self, about: Work) -> None:
         """A person said that it is over."""
         await self._incidents.mark(IncidentId(about.incident_id), resolved=True)
 
     @activity.defn(name="close")
-    @_durable
+    @durable
     async def close(self, about: Work) -> None:
         """From now on its groups open new incidents."""
         await self._incidents.mark(IncidentId(about.incident_id), closed=True)
 
     @activity.defn(name="reopen")
-    @_durable
+    @durable
     async def reopen(self, about: Work) -> None:
         """An alert came while it closed."""
         await self._incidents.mark(IncidentId(about.incident_id), closed=False)
 
     @activity.defn(name="begin")
-    @_durable
+    @durable
     async def begin(self, about: Work) -> None:
         """The session's record; one that a question made is there already."""
         session_id, incident_id = SessionId(about.session_id), IncidentId(about.incident_id)
@@ -143,7 +105,7 @@ class Activities:
         await self._sessions.tell(session_id, PhaseBegan(phase=Phase.ROUTING))
 
     @activity.defn(name="route")
-    @_durable
+    @durable
     async def route(self, about: Work) -> list[str]:
         """Who shall look."""
         session_id = SessionId(about.session_id)
@@ -152,22 +114,65 @@ class Activities:
         await self._sessions.tell(session_id, PhaseBegan(phase=Phase.LOOKING, detail=", ".join(names)))
         return list(names)
 
+    @activity.defn(name="wants")
+    @durable
+    async def wants(self, about: Work) -> Wants:
+        """The credentials that it would read with."""
+        purposes, minutes, wait = await self._investigator.wants(SessionId(about.session_id))
+        return Wants(
+            incident_id=about.incident_id,
+            session_id=about.session_id,
+            purposes=tuple(purposes.items()),
+            minutes=minutes,
+            wait=wait,
+        )
+
+    @activity.defn(name="paused")
+    @durable
+    async def paused(self, about: Work) -> None:
+        """People are asked for credentials."""
+        session_id = SessionId(about.session_id)
+        await self._sessions.mark(session_id, "waiting")
+        await self._sessions.tell(session_id, PhaseBegan(phase=Phase.WAITING))
+
+    @activity.defn(name="granted")
+    @durable
+    async def granted(self, about: Work) -> None:
+        """It goes on, with credentials or without."""
+        session_id = SessionId(about.session_id)
+        await self._sessions.save_grant(session_id, about.grant, about.reason)
+        await self._sessions.mark(session_id, "running")
+        detail = "with credentials" if about.grant else f"without credentials: {about.reason}"
+        await self._sessions.tell(session_id, PhaseBegan(phase=Phase.LOOKING, detail=detail))
+
+    @activity.defn(name="look_again")
+    @durable
+    async def look_again(self, question: LookAgain) -> Seen:
+        """Looks until what led to it is gone, or for a few minutes: rollouts take their time."""
+        since = Instant.parse_iso(question.since)
+        ends_at = since + LOOK_AGAIN_FOR
+        while True:
+            again = await self._investigator.look_again(SessionId(question.session_id), question.watched, since)
+            if again.helped or Instant.now() >= ends_at:
+                return Seen(helped=again.helped, said=redact(again.said))
+            await asyncio.sleep(LOOK_AGAIN_EVERY_S)
+
     @activity.defn(name="specialist")
-    @_durable
+    @durable
     async def specialist(self, about: Work) -> None:
         """One specialist's work."""
         async with _telling(self._sessions, SessionId(about.session_id)) as tell:
             await self._investigator.run(SessionId(about.session_id), about.specialist, tell)
 
     @activity.defn(name="give_up")
-    @_durable
+    @durable
     async def give_up(self, about: Work) -> None:
         """The report of a specialist that failed for good."""
         report = Report(specialist=about.specialist, failure=about.reason)
         await self._sessions.save_report(SessionId(about.session_id), report)
 
     @activity.defn(name="conclude")
-    @_durable
+    @durable
     async def conclude(self, about: Work) -> None:
         """The diagnosis; made once, then left as it is."""
         session_id = SessionId(about.session_id)
@@ -186,7 +191,7 @@ class Activities:
         await self._sessions.mark(session_id, "done")
 
     @activity.defn(name="publish")
-    @_durable
+    @durable
     async def publish(self, about: Work) -> None:
         """The conclusion to the people."""
         incident, session_id = await self._known(about), SessionId(about.session_id)
@@ -197,7 +202,7 @@ class Activities:
         await self._threads.refresh(incident)
 
     @activity.defn(name="narrate")
-    @_durable
+    @durable
     async def narrate(self, about: Work) -> None:
         """Progress to the people, until the session is done."""
         session_id = SessionId(about.session_id)
@@ -205,7 +210,7 @@ class Activities:
         await self._threads.narrate(incident, session_id, self._sessions.events(session_id))
 
     @activity.defn(name="apologise")
-    @_durable
+    @durable
     async def apologise(self, about: Work) -> None:
         """Why there is no conclusion."""
         session_id = SessionId(about.session_id)

@@ -94,6 +94,8 @@ def _progress(phase: Phase | None, reported: int, asked: int) -> float:
     match phase:
         case Phase.ROUTING:
             return 0.05
+        case Phase.WAITING:
+            return 0.1
         case Phase.LOOKING:
             return round(0.1 + 0.75 * (min(reported, asked) / asked if asked else 0), 2)
         case Phase.CONCLUDING:

@@ -4,6 +4,7 @@ Only ids and counts pass through here; the activities read and write the store.
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
@@ -12,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as TimedOut
 
 with workflow.unsafe.imports_passed_through():
-    from bot.workflows.messages import Looked, Start, Work
+    from bot.workflows.messages import PROPOSALS_QUEUE, Looked, Start, Wants, Work
 
 REFRESH_EVERY_S = 3
 """Slack takes an update of a message about this often."""
@@ -27,6 +28,11 @@ _RETRY = RetryPolicy(
 )
 _BEAT = timedelta(seconds=10)
 _DAY = timedelta(hours=24)
+_ASK = timedelta(minutes=1)
+GRANTED = "executing"
+"""The state of a request for credentials that was approved and lasts."""
+NOT_ASKED = "policy lets nobody approve it"
+LATE = "nobody decided in time"
 
 
 @workflow.defn(name="Incident")
@@ -46,6 +52,13 @@ class IncidentWorkflow:
         self._stopped = ""
         self._running = ""
         self._active = 0
+        self._over = False
+        self._decisions: dict[str, str] = {}
+
+    @workflow.signal
+    def decided(self, request_id: str, state: str) -> None:
+        """A request for approval of this incident was decided, or is over."""
+        self._decisions[request_id] = state
 
     @workflow.signal
     def alerts_changed(self) -> None:
@@ -129,6 +142,10 @@ class IncidentWorkflow:
                 self._saw(await self._look("refresh"))
             except ActivityError:
                 workflow.logger.warning("the first message cannot be redrawn")
+            if self._over:
+                # What rests on alerts that are over must not be approved any more.
+                self._over = False
+                await self._propose("withdraw", self._about("", reason="the alert is resolved"))
             self._busy = False
             await workflow.sleep(REFRESH_EVERY_S)
 
@@ -140,6 +157,7 @@ class IncidentWorkflow:
         elif looked.total and not looked.firing and self._investigated and not self._rechecked:
             self._rechecked = True
             self._queue.append(self._new_session())
+            self._over = True
 
     def _new_session(self) -> str:
         return f"ses_{workflow.uuid4().hex[:16]}"
@@ -171,15 +189,68 @@ class IncidentWorkflow:
         telling = asyncio.create_task(self._try("narrate", about, minutes=30))
         try:
             names = await self._route(about)
-            await asyncio.gather(*(self._specialist(session_id, name) for name in names))
+            grant = await self._granted(about)
+            try:
+                await asyncio.gather(*(self._specialist(session_id, name) for name in names))
+            finally:
+                if grant:
+                    await self._propose("release", grant)
             await self._do("conclude", about, minutes=10)
             # The answer is there: to stop now would say that there is none.
             self._running = ""
             # The stream's last words come before the conclusion, unless they are late.
             await workflow.wait([telling], timeout=LAST_WORDS_S)
             await self._do("publish", about)
+            await self._propose("propose", about)
         finally:
             telling.cancel()
+
+    async def _granted(self, about: Work) -> str:
+        """The request whose approval lets this session read with credentials; empty: it goes on without any."""
+        if not self._start.has_approvals:
+            return ""
+        wants = await self._wants(about)
+        if not wants.purposes:
+            return ""
+        try:
+            request_id = await workflow.execute_activity(
+                "ask_credentials", wants, result_type=str, task_queue=PROPOSALS_QUEUE, retry_policy=_RETRY,
+                start_to_close_timeout=_ASK, schedule_to_close_timeout=_ASK * 2, heartbeat_timeout=_BEAT,
+            )  # fmt: skip
+        except ActivityError:
+            request_id = ""
+        if not request_id:
+            await self._do("granted", self._about(about.session_id, reason=NOT_ASKED))
+            return ""
+        await self._do("paused", self._about(about.session_id, reason=request_id))
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: request_id in self._decisions, timeout=timedelta(minutes=wants.wait))
+        state = self._decisions.get(request_id, "")
+        is_granted = state == GRANTED
+        if not state:
+            await self._propose("release", request_id)
+        await self._do(
+            "granted", self._about(about.session_id, grant=request_id if is_granted else "", reason=state or LATE)
+        )
+        return request_id if is_granted else ""
+
+    async def _wants(self, about: Work) -> Wants:
+        return await workflow.execute_activity(
+            "wants", about, result_type=Wants, retry_policy=_RETRY,
+            start_to_close_timeout=timedelta(minutes=1), schedule_to_close_timeout=_DAY, heartbeat_timeout=_BEAT,
+        )  # fmt: skip
+
+    async def _propose(self, name: str, about: Work | str) -> None:
+        """Asks the gateway; the investigation is whole without it."""
+        if not self._start.has_approvals:
+            return
+        try:
+            await workflow.execute_activity(
+                name, about, task_queue=PROPOSALS_QUEUE, retry_policy=_RETRY, heartbeat_timeout=_BEAT,
+                start_to_close_timeout=_ASK, schedule_to_close_timeout=timedelta(minutes=10),
+            )  # fmt: skip
+        except ActivityError:
+            workflow.logger.warning("the gateway did not answer", extra={"activity": name})
 
     async def _specialist(self, session_id: str, name: str) -> None:
         about = self._about(session_id, specialist=name)
@@ -190,8 +261,14 @@ class IncidentWorkflow:
                 raise
             await self._do("give_up", self._about(session_id, specialist=name, reason=_why(error)))
 
-    def _about(self, session_id: str, *, specialist: str = "", reason: str = "") -> Work:
-        return Work(incident_id=self._start.incident_id, session_id=session_id, specialist=specialist, reason=reason)
+    def _about(self, session_id: str, *, specialist: str = "", reason: str = "", grant: str = "") -> Work:
+        return Work(
+            incident_id=self._start.incident_id,
+            session_id=session_id,
+            specialist=specialist,
+            reason=reason,
+            grant=grant,
+        )
 
     async def _look(self, name: str) -> Looked:
         return await workflow.execute_activity(
@@ -231,6 +308,7 @@ class IncidentWorkflow:
                 quiet_s=self._start.quiet_s,
                 firing_quiet_s=self._start.firing_quiet_s,
                 long_history=self._start.long_history,
+                has_approvals=self._start.has_approvals,
                 is_open=True,
                 firing=self._firing,
                 queue=tuple(self._queue),

@@ -1,19 +1,21 @@
-"""The connection to Temporal: the client, signals that start what they signal, and the worker."""
+"""The connection to Temporal: the client, and signals that start what they signal."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
 
 from bot.incident import IncidentId
-from bot.workflows.activities import Activities
+from bot.workflows.approval_messages import LookAgain, Seen
 from bot.workflows.incident import IncidentWorkflow
+from bot.workflows.looking_again import LookAgainWorkflow
 from bot.workflows.messages import TASK_QUEUE, Start
 
 CALL_TIMEOUT = timedelta(seconds=5)
+LOOK_AGAIN_WITHIN = timedelta(minutes=9)
 _CONNECT_WITHIN_S = 30.0
 
 _log = structlog.get_logger("locum.workflows")
@@ -44,9 +46,10 @@ async def connect(address: str, *, namespace: str, tls: bool) -> Client:
 class Workflows:
     """Tells incidents' workflows what happened; each is started by the first signal to it."""
 
-    def __init__(self, client: Client, *, quiet_s: float) -> None:
+    def __init__(self, client: Client, *, quiet_s: float, has_approvals: bool) -> None:
         self._client = client
         self._quiet_s = quiet_s
+        self._has_approvals = has_approvals
 
     async def alerts_changed(self, incident_id: IncidentId) -> None:
         """The store has news about its alerts.
@@ -96,6 +99,32 @@ class Workflows:
         """
         return await self._tell(incident_id, "resolved_by", by)
 
+    async def decided(self, incident_id: IncidentId, request_id: str, state: str) -> None:
+        """A request of the incident was decided, or is over; an incident that closed need not know.
+
+        Raises:
+            WorkflowsAway: when it could not be told.
+        """
+        await self._tell(incident_id, "decided", request_id, state)
+
+    async def look_again(self, question: LookAgain) -> Seen:
+        """Lets the investigators look for findings once more; waits for what they see.
+
+        Raises:
+            WorkflowsAway: when it could not be asked, or nobody looked in time.
+        """
+        try:
+            return await self._client.execute_workflow(
+                LookAgainWorkflow.run,
+                question,
+                id=f"look-again-{question.request_id}",
+                task_queue=TASK_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                execution_timeout=LOOK_AGAIN_WITHIN,
+            )
+        except (RPCError, WorkflowFailureError) as error:
+            raise WorkflowsAway(f"nobody looked again: {type(error).__name__}") from error
+
     async def is_reachable(self) -> bool:
         """Whether the service answers."""
         try:
@@ -103,9 +132,10 @@ class Workflows:
         except RPCError:
             return False
 
-    async def _tell(self, incident_id: IncidentId, name: str, by: str) -> bool:
+    async def _tell(self, incident_id: IncidentId, name: str, *arguments: str) -> bool:
         try:
-            await self._client.get_workflow_handle(incident_id).signal(name, by, rpc_timeout=CALL_TIMEOUT)
+            handle = self._client.get_workflow_handle(incident_id)
+            await handle.signal(name, args=list(arguments), rpc_timeout=CALL_TIMEOUT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False
@@ -116,7 +146,7 @@ class Workflows:
         try:
             await self._client.start_workflow(
                 IncidentWorkflow.run,
-                Start(incident_id=incident_id, quiet_s=self._quiet_s),
+                Start(incident_id=incident_id, quiet_s=self._quiet_s, has_approvals=self._has_approvals),
                 id=incident_id,
                 task_queue=TASK_QUEUE,
                 start_signal=name,
@@ -125,21 +155,3 @@ class Workflows:
             )
         except RPCError as error:
             raise WorkflowsAway(f"the workflow service did not take {name!r}: {error.message}") from error
-
-
-def worker(client: Client, activities: Activities) -> Worker:
-    """A worker of investigations; use as `async with`."""
-    return Worker(
-        client,
-        task_queue=TASK_QUEUE,
-        workflows=[IncidentWorkflow],
-        activities=activities.all(),
-        # Most of them wait, for Slack's next turn, for news, for a model; a first message must not wait for those.
-        max_concurrent_activities=2_000,
-        # What finds no poller waits until there is nothing newer: with the default of one for new workflows, some
-        # incidents waited for seconds.
-        max_concurrent_workflow_task_polls=20,
-        nonsticky_to_sticky_poll_ratio=0.5,
-        max_concurrent_activity_task_polls=20,
-        graceful_shutdown_timeout=timedelta(seconds=2),
-    )

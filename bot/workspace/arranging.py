@@ -35,8 +35,27 @@ class Arranging:
         person = self._team.people.add(name, is_guest=is_guest, is_grid=is_grid, team_id=team_id)
         return person.to_user(with_email=True)
 
+    def change_person(
+        self,
+        name: str,
+        *,
+        email: str = "",
+        is_guest: bool | None = None,
+        is_deactivated: bool | None = None,
+        is_email_confirmed: bool | None = None,
+    ) -> Json:
+        """What an administrator changes about somebody; what is not named stays."""
+        person = self._team.people.get(name)
+        person.email = email or person.email
+        person.is_guest = person.is_guest if is_guest is None else is_guest
+        person.is_deleted = person.is_deleted if is_deactivated is None else is_deactivated
+        is_confirmed = person.is_email_confirmed if is_email_confirmed is None else is_email_confirmed
+        person.is_email_confirmed = is_confirmed
+        self._team.changes.bump()
+        return person.to_user(with_email=True)
+
     def add_group(self, group_id: str, members: list[str]) -> None:
-        """A user group."""
+        """A user group with exactly these members; again, and its members change."""
         self._team.people.groups[group_id] = [self._team.people.get(one).id for one in members]
 
     def create_channel(self, name: str, *, is_private: bool = False, members: list[str] | None = None) -> Json:

@@ -11,6 +11,8 @@ from bot.workspace.refusals import NotPossible
 from bot.workspace.team import Team
 from bot.workspace.views import View, filled_state
 
+MAX_TYPED = 3_000
+"""Characters that a text input takes where the app does not say less."""
 MENUS = ("static_select", "overflow", "radio_buttons", "users_select", "channels_select", "conversations_select")
 
 
@@ -102,6 +104,7 @@ class Clicking:
             if name in left:
                 state[action_id] = filled_state(element, left.pop(name))
         entered = [value for key, value in as_object(state.get(action_id)).items() if key != "type"]
+        _check_length(element, str(entered[0] or "") if entered else "")
         if not block.get("optional") and not any(entered):
             raise NotPossible(f"the input {action_id!r} is required")
 
@@ -170,6 +173,13 @@ def _pressed(element: Json, value: str) -> Json:
                 return {"text": button["text"], "value": button["value"]}
         raise NotPossible(f"feedback is 'positive' or 'negative', not {value!r}")
     return {key: element[key] for key in ("text", "value", "url", "style") if key in element}
+
+
+def _check_length(element: Json, typed: str) -> None:
+    """Slack's client does not send less or more than the input takes."""
+    least, most = int(element.get("min_length") or 0), int(element.get("max_length") or MAX_TYPED)
+    if element["type"] == "plain_text_input" and typed and not least <= len(typed) <= most:
+        raise NotPossible(f"{element['action_id']!r} takes from {least} to {most} characters, not {len(typed)}")
 
 
 def _chosen(element: Json, value: str | list[str]) -> Json:

@@ -22,7 +22,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 VERBS = (
     "post", "alert", "edit", "delete", "slash", "shortcut", "click", "select", "submit", "close",
     "open_home", "open_messages", "stop", "reload", "uninstall",
-    "add_person", "add_group", "create_channel", "invite", "remove", "archive", "share",
+    "add_person", "change_person", "add_group", "create_channel", "invite", "remove", "archive", "share",
     "advance", "scale", "fail", "drop_acks", "duplicate", "redeliver", "disconnect", "skew", "call_back", "settled",
 )  # fmt: skip
 QUESTIONS = (

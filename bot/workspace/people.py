@@ -23,6 +23,7 @@ class Person:
     app_id: str = ""
     is_guest: bool = False
     is_deleted: bool = False
+    is_email_confirmed: bool = True
     timezone: str = "Europe/London"
 
     @property
@@ -44,6 +45,7 @@ class Person:
             "deleted": self.is_deleted,
             "tz": self.timezone,
             "profile": profile,
+            "is_email_confirmed": self.is_email_confirmed,
             "is_bot": self.is_bot,
             "is_app_user": False,
             "is_restricted": self.is_guest,

@@ -61,6 +61,12 @@ def mongodb(tool: str, **record: Any) -> Evidence:
     return Evidence.found(f"mongodb.{tool}", tool, "main", data=data)
 
 
+def postgres(tool: str, **record: Any) -> Evidence:
+    """What a tool of PostgreSQL answers about the deployment `main`."""
+    data = [{"deployment": "main", "entity": "postgres//main", **record}]
+    return Evidence.found(f"postgres.{tool}", "SELECT 1", "main", data=data)
+
+
 def host(**record: Any) -> Evidence:
     """What `host.usage` answers."""
     return Evidence.found("host.usage", "host usage", "host", data={"entity": "host//box", **record})

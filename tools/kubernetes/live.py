@@ -1,4 +1,4 @@
-"""A live cluster, read through its API server. The only module that touches the `kubernetes` package.
+"""A live cluster, read through its API server.
 
 Only GET is ever sent. Secrets are not read: to list them is to see their values.
 """
@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
-import yaml
 
 from tools.errors import ToolNoSource, ToolRefused, ToolRetry, ToolUnavailable
 from tools.kubernetes.changes import Changes
+from tools.kubernetes.connecting import connect
 from tools.kubernetes.discovery import Discovery, Resource
 from tools.kubernetes.fields import items, mapping, number, text
 from tools.kubernetes.kinds import canonical
@@ -197,7 +197,9 @@ class LiveCluster:
     async def _connected(self) -> Any:
         async with self._connecting:
             if self._client is None:
-                self._client = await self._connect()
+                self._client = await connect(
+                    kubeconfig=self._kubeconfig, context=self._context, timeout_s=self._timeout_s
+                )
             return self._client
 
     def _retire(self, client: Any) -> None:
@@ -205,38 +207,6 @@ class LiveCluster:
         if self._client is client:
             self._retired.append(client)
             self._client = None
-
-    async def _connect(self) -> Any:
-        # The package takes more than a second to import, and holds a loop up if it is done there.
-        api, config = await asyncio.to_thread(_library)
-        configuration = api.Configuration()
-        try:
-            if self._kubeconfig is None and self._context is None and _is_in_cluster():
-                config.load_incluster_config(client_configuration=configuration)
-            else:
-                # May run a program that fetches a token.
-                async with asyncio.timeout(self._timeout_s):
-                    await config.load_kube_config(
-                        config_file=None if self._kubeconfig is None else str(self._kubeconfig),
-                        context=self._context,
-                        client_configuration=configuration,
-                        persist_config=False,
-                    )
-        except TimeoutError as e:
-            raise ToolUnavailable("the credentials of the kubeconfig did not come in time") from e
-        except config.ConfigException as e:
-            raise ToolNoSource(f"no Kubernetes cluster is configured: {e}") from e
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as e:
-            # The loader walks the file unchecked: whatever is missing in it shows as one of these.
-            raise ToolNoSource(f"the kubeconfig cannot be used: {e}") from e
-        configuration.retries = None
-        try:
-            client = api.ApiClient(configuration)
-        except (OSError, ValueError) as e:
-            raise ToolNoSource(f"the certificates of the kubeconfig cannot be used: {e}") from e
-        # So that the cluster's audit log tells whose questions these are.
-        client.user_agent = "locum"
-        return client
 
 
 def _segment(namespace: str | None) -> str | None:
@@ -296,15 +266,3 @@ async def _body(response: aiohttp.ClientResponse, keep: int | None) -> bytes:
         while size - len(chunks[0]) > keep:
             size -= len(chunks.popleft())
     return b"".join(chunks)
-
-
-def _library() -> tuple[Any, Any]:
-    from kubernetes.aio import client, config
-
-    return client, config
-
-
-def _is_in_cluster() -> bool:
-    from kubernetes.aio.config import incluster_config
-
-    return Path(incluster_config.SERVICE_TOKEN_FILENAME).is_file()

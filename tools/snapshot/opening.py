@@ -23,7 +23,7 @@ from tools.world import World
 VERSION = 1
 DESCRIPTION = "snapshot.yaml"
 
-_AREAS = ("kubernetes", "logs", "signals", "alerts", "probes", "changes", "mongodb", "host")
+_AREAS = ("kubernetes", "logs", "signals", "alerts", "probes", "changes", "mongodb", "postgres", "host")
 _KEYS = frozenset(("version", "captured_at", "window", "default_namespace", "partial", "notes"))
 _DUMPED = tuple(
     f"{kind}{suffix}"
@@ -96,6 +96,7 @@ def _open(path: Path) -> World:
         network=records.read_network(folder),
         history=records.read_history(folder),
         mongodb=records.read_mongodb(folder),
+        postgres=records.read_postgres(folder),
         host=records.read_host(folder),
     )
     # Last, when everything that could go wrong has been noted.

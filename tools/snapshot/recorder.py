@@ -20,6 +20,7 @@ import yaml
 
 from tools.errors import ToolError, ToolNoSource
 from tools.kind import plural
+from tools.postgres.queries import QUERIES
 from tools.redaction import redact
 from tools.snapshot import pod_logs
 from tools.snapshot.folder import SnapshotError
@@ -28,7 +29,7 @@ from tools.snapshot.opening import DESCRIPTION, VERSION
 from tools.snapshot.records import COMMANDS
 from tools.snapshot.sanitizing import plain, sanitized
 from tools.window import Window
-from tools.world import Cluster, History, Metrics, MongoDB, Object, World
+from tools.world import Cluster, History, Metrics, MongoDB, Object, Postgres, World
 
 KINDS = (
     "Namespace", "Node", "Pod", "Event", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob",
@@ -126,6 +127,8 @@ async def _fill(draft: _Draft, world: World) -> None:
         await _history(draft, world.history)
     for deployment in world.mongodb:
         await _mongodb(draft, deployment)
+    for deployment in world.postgres:
+        await _postgres(draft, deployment)
     description: dict[str, Any] = {"version": VERSION, "captured_at": str(captured_at)}
     if world.window is not None:
         description["window"] = {"start": str(world.window.start), "end": str(world.window.end)}
@@ -223,6 +226,15 @@ async def _mongodb(draft: _Draft, deployment: MongoDB) -> None:
         if reply is not None:
             replies[command] = reply
     await draft.put(f"mongodb/{quote(deployment.name, safe='')}.json", _json(replies))
+
+
+async def _postgres(draft: _Draft, deployment: Postgres) -> None:
+    rows: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for what in QUERIES:
+        answer = await draft.attempt("postgres", deployment.query(what))
+        if answer is not None:
+            rows[what] = answer
+    await draft.put(f"postgres/{quote(deployment.name, safe='')}.json", _json(rows))
 
 
 def _json(value: Any) -> bytes:

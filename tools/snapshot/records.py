@@ -1,4 +1,4 @@
-"""The small areas of a snapshot: alerts, probes, changes, call pairs, MongoDB replies, the host."""
+"""The small areas of a snapshot: alerts, probes, changes, call pairs, databases' replies, the host."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from tools.entity import Entity
 from tools.errors import ToolNoSource
+from tools.postgres.shapes import shape
 from tools.snapshot.folder import MAX_TABLE_BYTES, Folder, text
 from tools.snapshot.tables import Rows
 from tools.snapshot.times import moment
@@ -83,6 +84,21 @@ class SnapshotMongoDB:
         return cast("Record", reply)
 
 
+class SnapshotPostgres:
+    """Recorded rows of one PostgreSQL deployment."""
+
+    def __init__(self, name: str, rows: Mapping[str, Any]) -> None:
+        self.name = name
+        self._rows = rows
+
+    async def query(self, what: str) -> Sequence[Record]:
+        """The recorded rows."""
+        rows = self._rows.get(what)
+        if not isinstance(rows, list):
+            raise ToolNoSource(f"what {self.name} answers to {what!r} was not captured in this snapshot")
+        return [_bare(cast("Record", row)) for row in cast("list[Any]", rows) if isinstance(row, dict)]
+
+
 class SnapshotHost:
     """The recorded machine."""
 
@@ -134,6 +150,18 @@ def read_mongodb(folder: Folder) -> tuple[SnapshotMongoDB, ...]:
                 found.append(SnapshotMongoDB(unquote(path.stem), cast("dict[str, Any]", replies)))
             else:
                 folder.gaps.add("mongodb", f"{folder.said(path)}: expected an object of replies by command")
+    return tuple(found)
+
+
+def read_postgres(folder: Folder) -> tuple[SnapshotPostgres, ...]:
+    """One file a deployment: the rows of each query."""
+    found: list[SnapshotPostgres] = []
+    for path in folder.files("postgres", "postgres", (".json",), deep=False):
+        for rows in folder.documents(path, "postgres"):
+            if isinstance(rows, dict):
+                found.append(SnapshotPostgres(unquote(path.stem), cast("dict[str, Any]", rows)))
+            else:
+                folder.gaps.add("postgres", f"{folder.said(path)}: expected an object of rows by query")
     return tuple(found)
 
 
@@ -189,6 +217,12 @@ def _lists(folder: Folder, area: str, keys: tuple[str, ...]) -> Sequence[Record]
                 folder.gaps.add(area, f"{folder.said(path)}: {missing} records without {', '.join(keys)} were left out")
             found.extend(kept)
     return found
+
+
+def _bare(row: Record) -> Record:
+    """Without literals of SQL, which whoever filled the folder may have left in."""
+    query = row.get("query")
+    return {**row, "query": shape(query)} if isinstance(query, str) else row
 
 
 def _is_alert(alert: Any) -> bool:

@@ -1,5 +1,6 @@
 """Short things that Locum says: how to use it, why something did not work, and what to do then. Pure."""
 
+from approvals.ballot import Counted
 from bot.slack import blocks, text
 
 USAGE = (
@@ -21,6 +22,25 @@ NOT_TAKEN = (
     "please ask again."
 )
 NO_WORDS = "I am here. Tell me what looks wrong, for example: `checkout is slow since 10:00`."
+NOT_RECORDED = (
+    "⚠️ not recorded yet, click again; nothing was counted. A service that I need does not answer; clicking again is "
+    "safe."
+)
+NOT_ANSWERED = (
+    "⚠️ not recorded yet, click again. No answer came in time. A second click is safe: one person is one vote, however "
+    "often they click."
+)
+NOT_READ = "⚠️ not shown: I could not read this request just now. Nothing was counted; click again."
+NOT_OPENED = "⚠️ not opened: Slack did not let me open the window in time. Nothing was counted; click again."
+NO_REQUEST = "❓ unknown request: I know no request of this id, so nothing was counted and nothing will run."
+DECIDED = "🔒 not counted, it is decided already"
+COUNTED = {
+    Counted.COUNTED: "✅ counted",
+    Counted.DECIDED: "✅ counted",
+    Counted.DUPLICATE: "🔁 counted before",
+    Counted.REFUSED: "⛔ not counted",
+    Counted.CLOSED: "🔒 not counted",
+}
 
 
 def apology(reason: str) -> blocks.Message:

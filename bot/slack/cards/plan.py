@@ -17,6 +17,7 @@ PAGE = 24
 """Tasks and findings of one message."""
 PHASES = {
     Phase.ROUTING: "🧭 choosing who looks",
+    Phase.WAITING: "⏸️ waiting for a decision about credentials",
     Phase.LOOKING: "🔎 looking",
     Phase.CONCLUDING: "⚖️ concluding",
     Phase.DONE: "🏁 done",

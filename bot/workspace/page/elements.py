@@ -134,7 +134,7 @@ def _input(one: Json, state: Json | None) -> Html:
     value = next(iter(_chosen(state)), str(one.get("initial_value") or ""))
     name, hint = str(one.get("action_id")), label(one.get("placeholder"))
     if one.get("multiline") or kind == "rich_text_input":
-        return tag("textarea", value, name=name, placeholder=hint, rows=4)
+        return tag("textarea", value, name=name, placeholder=hint, rows=4, maxlength=one.get("max_length"))
     if kind == "plain_text_input" or kind in TYPES:
         return tag("input", type=TYPES.get(kind, "text"), name=name, value=value, placeholder=hint)
     return tag("span", f"unknown element {kind!r}", class_="error")

@@ -1,0 +1,158 @@
+"""An API server, asked with the runner's own credentials. Nothing is sent twice by itself."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+
+from approvals.runners.kubernetes.api import Answered, Lost, Unsent
+from tools.errors import ToolError, ToolNoSource, ToolUnavailable
+from tools.kubernetes.connecting import connect
+from tools.kubernetes.discovery import Discovery
+from tools.kubernetes.fields import items, text
+from tools.redaction import redact
+from tools.world import Object
+
+MANAGER = "locum"
+"""As `managedFields` and the cluster's audit log name who changed a field."""
+PAGE = 500
+_CONNECT_S = 5.0
+_SURE_NO = frozenset((400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 422, 429))
+"""Answers that the server gives instead of doing anything. After any other, of a proxy maybe, nobody can know."""
+
+
+class LiveApi:
+    """One cluster; connects when first asked, and anew when its credentials have expired."""
+
+    def __init__(self, *, kubeconfig: Path | None = None, context: str | None = None, timeout_s: float = 10.0) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._timeout_s = timeout_s
+        self._client: Any = None
+        self._discovery = Discovery(self._discovered)
+
+    async def get(self, kind: str, namespace: str, name: str) -> Object:
+        """One object, with its `apiVersion` and `kind`."""
+        return await self._read(await self._path(kind, namespace, name), {})
+
+    async def list(self, kind: str, namespace: str) -> Sequence[Object]:
+        """All objects of a kind in one namespace, or in the cluster where the kind has none, page by page."""
+        path = await self._path(kind, namespace)
+        found: list[Object] = []
+        query = {"limit": str(PAGE)}
+        while True:
+            page = await self._read(path, query)
+            version = text(page, "apiVersion")
+            found += [{"apiVersion": version, "kind": kind, **each} for each in items(page, "items")]
+            query["continue"] = text(page, "metadata", "continue")
+            if not query["continue"]:
+                return found
+
+    async def patch(
+        self, kind: str, namespace: str, name: str, operations: Sequence[Mapping[str, Any]], *, dry_run: bool
+    ) -> Object:
+        """Applies JSON-patch operations; gives the object as it is then, or would be."""
+        query = {"fieldManager": MANAGER, **({"dryRun": "All"} if dry_run else {})}
+        path = await self._path(kind, namespace, name)
+        return await self._write("PATCH", path, query, list(operations))
+
+    async def delete(self, kind: str, namespace: str, name: str, *, uid: str, version: str, dry_run: bool) -> None:
+        """Deletes the object, if it is still exactly that one; its dependents go after it."""
+        options: dict[str, Any] = {
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+            "preconditions": {"uid": uid, "resourceVersion": version},
+        }  # fmt: skip
+        if dry_run:
+            options["dryRun"] = ["All"]
+        await self._write("DELETE", await self._path(kind, namespace, name), {}, options)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        client, self._client = self._client, None
+        if client:
+            await client.close()
+
+    async def _path(self, kind: str, namespace: str, name: str | None = None) -> str:
+        try:
+            resource = await self._discovery.find(kind)
+        except ToolNoSource as e:
+            raise Answered(404, str(e)) from e
+        except ToolError as e:
+            raise Unsent(str(e)) from e
+        place = resource.path(quote(namespace, safe="") or None)
+        return place if name is None else f"{place}/{quote(name, safe='')}"
+
+    async def _discovered(self, path: str) -> Mapping[str, Any]:
+        try:
+            return await self._read(path, {})
+        except (Answered, Unsent) as e:
+            raise ToolUnavailable(str(e)) from e
+
+    async def _read(self, path: str, query: Mapping[str, str]) -> Object:
+        """One GET. However it fails, nothing was done."""
+        try:
+            for _ in range(2):
+                client = self._client = self._client or await self._connect()
+                try:
+                    return await self._send(client, "GET", path, query, None)
+                except Answered as e:
+                    if e.status != 401:
+                        raise
+                    # A token lives for an hour or less; reading the configuration again renews it.
+                    await self.aclose()
+        except Lost as e:
+            raise Unsent(str(e)) from e
+        raise Answered(401, "the API server does not accept the runner's credentials")
+
+    async def _write(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Object:
+        # A connection of its own: on one that was used before, a request may be lost that nobody can tell from one
+        # that was carried out, and the client would send a deletion again by itself.
+        client = await self._connect()
+        try:
+            return await self._send(client, method, path, query, body)
+        finally:
+            await client.close()
+
+    async def _connect(self) -> Any:
+        try:
+            return await connect(kubeconfig=self._kubeconfig, context=self._context, timeout_s=self._timeout_s)
+        except ToolError as e:
+            raise Unsent(str(e)) from e
+
+    async def _send(self, client: Any, method: str, path: str, query: Mapping[str, str], body: Any) -> Object:
+        content = "application/json-patch+json" if method == "PATCH" else "application/json"
+        method, url, sent, body, _ = await client.param_serialize(
+            method,
+            path,
+            query_params=[(key, each) for key, each in query.items() if each],
+            header_params={"Accept": "application/json", "Content-Type": content},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        timeout = aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(_CONNECT_S, self._timeout_s))
+        try:
+            reply = await client.call_api(method, url, sent, body, _request_timeout=timeout)
+            async with reply.response as response:
+                return _answer(response.status, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as e:
+            raise Unsent(f"the API server cannot be reached: {e}") from e
+        except TimeoutError as e:
+            raise Lost(f"the API server did not answer within {self._timeout_s} s") from e
+        except (aiohttp.ClientError, OSError) as e:
+            raise Lost(f"the connection to the API server broke: {type(e).__name__}") from e
+
+
+def _answer(status: int, content: bytes) -> Object:
+    try:
+        found: Any = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        found = None
+    if status in (200, 201, 202) and isinstance(found, dict):
+        return cast("Object", found)
+    message = redact(text(found, "message") or content[:200].decode("utf-8", errors="replace") or f"HTTP {status}")
+    if status in _SURE_NO:
+        raise Answered(status, message)
+    raise Lost(f"the API server answered {status}: {message}")

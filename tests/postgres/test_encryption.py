@@ -1,0 +1,89 @@
+"""To whom anything is told at all. The server comes without TLS: something in front of it speaks it."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from tests.network.conftest import Pair, signed
+from tests.postgres.conftest import live
+from tests.postgres_server import PostgresServer
+from tools.errors import ToolUnavailable
+
+HOST = "127.0.0.1"
+
+
+@contextlib.asynccontextmanager
+async def in_front_of(server: PostgresServer, context: ssl.SSLContext) -> AsyncGenerator[int]:
+    """Takes TLS as PostgreSQL negotiates it, and hands what is inside to the server; gives the port."""
+
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readexactly(8)
+            writer.write(b"S")
+            await writer.start_tls(context, ssl_handshake_timeout=1)
+            inner, outer = await asyncio.open_connection(HOST, server.port)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(relay(reader, outer))
+                both.create_task(relay(inner, writer))
+        except OSError:
+            # Who does not like the certificate goes away.
+            writer.transport.abort()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(serve(reader, writer)))
+
+    listening = await asyncio.start_server(begin, HOST, 0)
+    try:
+        yield int(listening.sockets[0].getsockname()[1])
+    finally:
+        listening.close()
+        await asyncio.wait_for(asyncio.gather(*serving), timeout=10)
+
+
+async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while part := await source.read(65_536):
+            target.write(part)
+            await target.drain()
+    target.close()
+
+
+@pytest.fixture(scope="module")
+def authority() -> Pair:
+    return signed("Shop Authority", by=None, days=(-10, 3650), is_authority=True)
+
+
+@pytest.fixture
+def ca_file(authority: Pair, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+    return str(path)
+
+
+async def test_a_server_that_shows_its_certificate_is_asked(
+    server: PostgresServer, authority: Pair, ca_file: str, tmp_path: Path
+) -> None:
+    shown = signed("orders", by=authority, days=(-1, 30), names=(HOST,))
+    async with in_front_of(server, shown.server(tmp_path)) as port:
+        orders = live(server, port=port, sslmode="verify-full", ca_file=ca_file)
+        assert (await orders.query("server"))[0]["max_connections"] == 16
+
+
+@pytest.mark.parametrize("whose", ["nobody signed it", "of another host"])
+async def test_a_server_with_a_wrong_certificate_is_told_nothing(
+    server: PostgresServer, authority: Pair, ca_file: str, tmp_path: Path, whose: str
+) -> None:
+    is_foreign = whose == "of another host"
+    by, name = (authority, "billing.test") if is_foreign else (None, HOST)
+    shown = signed("orders", by=by, days=(-1, 30), names=(name,))
+    async with in_front_of(server, shown.server(tmp_path)) as port:
+        orders = live(server, port=port, sslmode="verify-full", ca_file=ca_file)
+        with pytest.raises(ToolUnavailable, match="host name" if is_foreign else "certificate verify failed"):
+            await orders.query("server")

@@ -1,0 +1,163 @@
+"""Values whose name gives them away: settings, flags, fields, headers, in the ways in which programs write them. Pure.
+
+One expression finds every name with what follows it; whether that is a secret is then asked of the name and the value.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tools.redacting.looks import is_made_up, is_placeholder, is_random, is_worded
+from tools.redacting.marks import Kind, Span
+from tools.redacting.names import Strength, is_header, strength
+
+_LONGEST = 4096
+"""Characters of a quoted value; what is longer is cut there, and the next round goes on behind."""
+
+_TELLING = re.compile(
+    r"(?i)pass|pwd|pw\b|pw[_=:\s]|secret|token|key|cred|auth|api|jwt|psk|cookie|sas\b|bearer|conn|access|client|sig|salt|seed|sid|session"
+    r"|otp|pin\b|cert|hash|nonce|license|uid|webhook|dockerc"
+)
+_NAME = re.compile(
+    r"(?<![\w.$-])(?P<name>[\w.$-]{2,80}+)"
+    # `"name"`, `\"name\"`, `["name"]`; then what stands between a name and its value.
+    r"(?P<shut>\\{0,3}+[\"'`]?+\]?+)"
+    # A type may stand between them.
+    r"(?:(?::|[ \t])[ \t]{0,3}(?:[sS]tring|str|bytes|&str)(?=[ \t]{0,3}=))?"
+    r"(?P<sign>[ \t]{0,40}(?:=>|[:?+.]{0,3}=|::?|%3[dD]|\||,(?=[^\s,]))[ \t]{0,40}|>\s{0,40}|[ \t]{1,40})"
+)
+_OPEN = re.compile(r"(?:[\[({]?\s{0,3})(?P<prefix>[bBrRfFuU]{0,2})(?P<quote>\\{0,3}(?:\"\"\"|'''|[\"'`]))")
+# A quote ends it, save within a word; `&` when the next parameter of a query follows.
+_BARE = re.compile(r"(?:[^\s\"'`\x00&<>|]|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=))+")
+_TAIL = re.compile(r"(?:[,;](?:\s|$|[\w.\[\]-]+[=:]|\\?[\"'])|\\+[nrt\"']|%26).*", re.DOTALL)
+_CLOSERS = {")": "(", "]": "[", "}": "{"}
+_BLOCK = re.compile(r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]*(?:\n(?P=indent)[^\n]*)*)")
+_SCHEME = re.compile(
+    r"(?:(?:bearer|basic|token|digest|negotiate|ntlm|hawk|mac|oauth|apikey|api-?key|api-?token|key|sso-key|genie-?key"
+    r"|aws4-hmac-sha256|splunk|ssws|dpop|gssapi|snowflake)(?:[ \t+]|%20)+)?(?=[^\s])",
+    re.IGNORECASE,
+)
+_LINE = re.compile(r"[^\n\r\"'`\x00\]}]*")
+_WORD = re.compile(r"[^\s\"'`,;\x00\]})<>]+")
+
+
+def assignments(text: str) -> Iterator[Span]:
+    """Where the values stand."""
+    if not _TELLING.search(text):
+        return
+    for found in _NAME.finditer(text):
+        name = found["name"]
+        told = strength(name)
+        if told is not Strength.NONE:
+            span = _value(text, found, told)
+            if span:
+                yield span
+
+
+def _value(text: str, found: re.Match[str], told: Strength) -> Span | None:
+    name, sign, at = found["name"], found["sign"].strip(), found.end()
+    header = is_header(name)
+    if header and sign and sign != ",":
+        return _header(text, at, header, name)
+    if sign == ">" and text[found.start() - 1 : found.start()] not in {"<", ":"}:
+        return None
+    if not sign and not found["sign"]:
+        return None
+    is_flag = name.startswith("-") or text[found.start() - 1 : found.start()] == "-"
+    quoted = _OPEN.match(text, at)
+    if quoted:
+        return _quoted(text, quoted, told, sign, is_flag=is_flag)
+    if sign in {":", "="} and (block := _BLOCK.match(text, at)):
+        span = Span(block.start("body") + len(block["indent"]), block.end("body"), Kind.ASSIGNMENT)
+        return span if _is_secret(text[span.start : span.end].strip(), told, loose=False) else None
+    return _bare(text, found, told, sign, is_flag=is_flag)
+
+
+def _quoted(text: str, quoted: re.Match[str], told: Strength, sign: str, *, is_flag: bool) -> Span | None:
+    quote, start = quoted["quote"], quoted.end()
+    end = text.find(quote, start, start + _LONGEST)
+    while end > start and "\\" not in quote and (_escaped(text, start, end) or text[end + 1 : end + 2].isalnum()):
+        end = text.find(quote, end + 1, start + _LONGEST)
+    if end < 0:
+        # The closing quote was cut away, or there never was one.
+        bare = _BARE.match(text, start)
+        end = bare.end() if bare else start
+    value = text[start:end]
+    is_listed = sign in {",", "|"} or (not sign and told is not Strength.PASSWORD)
+    if is_listed and not is_flag and not is_random(value):
+        # `secret "cart-db" not found` names it, and in a list what follows belongs to nothing.
+        return None
+    return Span(start, end, Kind.ASSIGNMENT) if _is_secret(value, told, loose=False) else None
+
+
+def _escaped(text: str, start: int, quote: int) -> bool:
+    bare = text[max(start, quote - 64) : quote]
+    return (len(bare) - len(bare.rstrip("\\"))) % 2 == 1
+
+
+def _bare(text: str, found: re.Match[str], told: Strength, sign: str, *, is_flag: bool) -> Span | None:
+    bare = _BARE.match(text, found.end())
+    if not bare:
+        return None
+    value = _TAIL.sub("", bare[0]).rstrip(".,;:")
+    while value and value[-1] in _CLOSERS and value.count(value[-1]) > value.count(_CLOSERS[value[-1]]):
+        value = value[:-1].rstrip(".,;:")
+    if is_flag and value.startswith("-"):
+        return None
+    start, end = bare.start(), bare.start() + len(value)
+    if told is not Strength.PASSWORD and re.match(r"\s*(?:bytes|seconds|items)\b", text[end : end + 12]):
+        return None
+    if _is_reference(found["name"], value):
+        return None
+    loose = not is_flag and (sign in {"", ",", "|"} or (sign == ":" and not _alone(text, found, end)))
+    if loose and sign != ":" and not (is_made_up if sign == "," else is_random)(value):
+        return None
+    return Span(start, end, Kind.ASSIGNMENT) if _is_secret(value, told, loose=loose) else None
+
+
+def _alone(text: str, found: re.Match[str], end: int) -> bool:
+    """Whether name and value are a line of their own, as in YAML, or a query, as in `a:b`."""
+    before = text[max(0, found.start() - 40) : found.start()].rpartition("\n")[2]
+    behind = text[end : end + 2]
+    return not before.strip(" \t-#\"'{") and (not behind.strip(" \t") or behind[0] in "\r\n,")
+
+
+_NAMED = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z0-9]+(?:-[a-z0-9]+)*$")
+
+
+def _is_reference(name: str, value: str) -> bool:
+    """Whether a bare `secret=` names an object: Kubernetes logs its Secrets so."""
+    return name.lower().rpartition(".")[2] in {"secret", "secrets"} and bool(_NAMED.match(value)) and not is_random(value)
+
+
+def _is_secret(value: str, told: Strength, *, loose: bool) -> bool:
+    if is_placeholder(value) or len(value) < 4:
+        return False
+    if told is Strength.WEAK:
+        return len(value) <= 512 and " " not in value and is_random(value)
+    if told is Strength.STRONG and value.replace(".", "").replace(",", "").isdigit():
+        return len(value) >= 12
+    if told is not Strength.PASSWORD and " " in value and not is_random(value):
+        return False
+    return not (loose and is_worded(value))
+
+
+def _header(text: str, at: int, header: str, name: str) -> Span | None:
+    opened = re.compile(r"[\[({\s]{0,4}\\{0,3}[\"'`]?[\[\s]{0,2}\\{0,3}[\"'`]?").match(text, at)
+    start = opened.end() if opened else at
+    if header == "cookie":
+        whole = _LINE.match(text, start)
+        end = whole.end() if whole else start
+        if name.lower().startswith("set"):
+            end = min(end, *(cut for cut in (text.find(";", start, end),) if cut > 0), end)
+        value = text[start:end].strip()
+        has_value = "=" in value or is_random(value)
+        return Span(start, start + len(text[start:end].rstrip()), Kind.COOKIE) if has_value else None
+    scheme = _SCHEME.match(text, start)
+    known = bool(scheme and scheme[0])
+    start = scheme.end() if scheme else start
+    several = known and scheme is not None and scheme[0].lower().startswith(("digest", "aws4", "hawk", "mac", "oauth"))
+    whole = (_LINE if several else _WORD).match(text, start)
+    value = whole[0].rstrip() if whole else ""
+    if is_placeholder(value) or (not known and (is_worded(value) or len(value) < 6)):
+        return None
+    return Span(start, start + len(value), Kind.AUTHORIZATION)

@@ -1,0 +1,71 @@
+"""Values of Kubernetes Secrets in the ways in which such objects are printed: YAML, JSON, Go. Pure.
+
+When a text holds a Secret, the data of every object in it goes: better too much than to pair them wrongly.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tools.redacting.looks import is_placeholder
+from tools.redacting.marks import Kind, Span
+
+_SECRET = re.compile(r"(?i)\bkind\\{0,3}[\"']?\s{0,5}:\s{0,5}\\{0,3}[\"']?secret(?:list)?\b|\bSecret\{")
+_YAML = re.compile(r"^(?P<indent>[ \t]*(?:- {1,3})?)(?:string)?data:[ \t]*(?:#.*)?$", re.IGNORECASE | re.MULTILINE)
+_ENTRY = re.compile(r"[ \t]*[\"']?[\w.-]{1,253}[\"']?:[ \t]*(?P<value>.*?)[ \t\r]*$")
+_BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?$")
+_JSON = re.compile(r"(?i)(?P<quote>\\{0,3}\")(?:string)?data(?P=quote)\s{0,20}:\s{0,20}\{(?P<body>[^{}]*)")
+_JSON_VALUE = re.compile(r":\s{0,20}(?P<quote>\\{0,3}\")(?P<value>.*?)(?P=quote)(?=\s{0,200}[,}]|\s{0,200}\Z)", re.DOTALL)
+_GO = re.compile(r"(?:String)?Data:map\[string\](?:\[\]byte|\[\]uint8|string)\{(?P<body>[^}]*)|(?:String)?Data:map\[(?!string\])(?P<plain>[^\n}]*)")
+_GO_VALUE = re.compile(r"[\w.-]+:(?P<value>\[[\d ]*\]|\[\]byte\{[^}]*|[^\s\]]+)")
+
+
+def manifests(text: str) -> Iterator[Span]:
+    """Where the values of Secrets stand."""
+    if "ecret" not in text and "ECRET" not in text:
+        return
+    if not _SECRET.search(text):
+        return
+    for found in _YAML.finditer(text):
+        yield from _entries(text, found)
+    for found in _JSON.finditer(text):
+        yield from _values(text, found.span("body"), _JSON_VALUE)
+    for found in _GO.finditer(text):
+        group = "body" if found["body"] is not None else "plain"
+        yield from _values(text, found.span(group), _GO_VALUE)
+
+
+def _values(text: str, within: tuple[int, int], form: re.Pattern[str]) -> Iterator[Span]:
+    for found in form.finditer(text, *within):
+        if not is_placeholder(found["value"]) or found["value"].startswith("["):
+            yield Span(*found.span("value"), Kind.MANIFEST)
+
+
+def _entries(text: str, header: re.Match[str]) -> Iterator[Span]:
+    """The values of a YAML mapping, line by line, up to the first line that is indented no deeper than its key."""
+    depth = _depth(header["indent"])
+    at = header.end() + 1
+    within: int | None = None
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        line = text[at:end]
+        bare = line.strip()
+        if bare and _depth(line[: len(line) - len(line.lstrip())]) <= depth:
+            return
+        entry = _ENTRY.match(line)
+        inner = within is not None and _depth(line[: len(line) - len(line.lstrip())]) > within
+        if bare and inner:
+            yield Span(at + line.index(bare), at + line.index(bare) + len(bare), Kind.MANIFEST)
+        elif entry and _BLOCK.match(entry["value"]):
+            within = _depth(line[: len(line) - len(line.lstrip())])
+        elif entry and bare[0] != "#":
+            within = _depth(line[: len(line) - len(line.lstrip())])
+            value = entry["value"].strip("\"'")
+            if not is_placeholder(value):
+                start = at + line.index(value, entry.start("value"))
+                yield Span(start, start + len(value), Kind.MANIFEST)
+        at = end + 1
+
+
+def _depth(indent: str) -> int:
+    return len(indent.expandtabs(8))

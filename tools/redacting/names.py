@@ -1,0 +1,82 @@
+"""What the name of a setting says about its value. Pure."""
+
+import re
+from enum import Enum
+from functools import lru_cache
+
+
+class Strength(Enum):
+    """How sure a name makes it that the value is a secret."""
+
+    NONE = 0
+    WEAK = 1
+    """It may be one: the value has to look random as well."""
+    STRONG = 2
+    PASSWORD = 3
+    """Strong, and even a plain word or a number is one."""
+
+
+_PASSWORD = re.compile(r"(?:password|passwd|passphrase|passcode|pwd|(?<![a-z])pw|pass)$")
+_STRONG = re.compile(
+    r"(?:secret|token|bearer|jwt|credentials?|psk"
+    r"|(?:api|app|access|account|auth|encrypt(?:ion)?|signing|sign|master|private|priv|secret|shared|sharedaccess"
+    r"|storage|service|server|client|license|deploy|admin|session|symmetric|preshared|hmac|crypto|aes|ssh|pgp|gpg"
+    r"|subscription|integration|ingest|write|webhook|routing|bot|user|project|sdk|ibm|cloud|dev|live|prod)keys?"
+    r"|(?:o|basic|http|proxy)?auth(?:orization|toke?n)?|apitokens|connectionstring|connstr"
+    r"|(?:set)?cookies?|sas|sharedaccesssignature|dockercfg|dockerconfigjson|ntlmhash|passwordhash|securestring)$"
+)
+_WEAK = re.compile(
+    r"(?:keys?|api|access|client|clientid|secrets|tokens|passwords|signature|sig|salt|seed|sid|session|sessionid|otp"
+    r"|totp|pin|cert|webhook|webhookurl|credential|hash|nonce|license|cred|creds|uid)$"
+)
+_PLAIN = re.compile(
+    r"(?:next|page|pagination|continue|continuation|cancellation|cancel|resume|sync|eos|bos|pad|unk|mask|stop|sep|cls"
+    r"|start|end|unexpected|invalid|max|min|num|eof)tokens?$"
+    r"|(?:cache|partition|primary|foreign|sort|group|row|idempotency|dedup|public|object|index|map|lookup|shard|hash"
+    r"|registry|config|resource|metric|label|host|known|order|event|log|document|record|s3|bucket|file|unique|field"
+    r"|column|item|storage|trace|span|message|correlation|pod|job|work|queue|workqueue|node|translation|locale|trust"
+    r"|annotation|pub)keys?$"
+    r"|(?:by|com|sur|tres|over|under|encom|im|un|mid|two|one|first|second|third|last|final|single|multi|low|high|band)pass$"
+    r"|(?:pod|node|container|object|owner|involvedobject|user|effective|real|template|build|git|commit|content|image"
+    r"|file|config|spec|controllerrevision)(?:hash|uid)$"
+)
+_QUALIFIERS = frozenset(
+    "value val string str text prod production dev test staging stage old new current previous base64 b64 encoded raw plain"
+    " plaintext hex env var primary secondary backup default v".split()
+)
+"""Words behind the one that counts."""
+_ENDINGS = _QUALIFIERS | {""}
+_WORDS = re.compile(r"[_.\-$]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@lru_cache(maxsize=8192)
+def strength(name: str) -> Strength:
+    """What `name` says; `name` is an identifier in any usual case, with or without a path before it."""
+    # Some write without any care for case.
+    return max(_judged(_CAMEL.sub("_", name).lower()), _judged(name.lower()), key=lambda told: told.value)
+
+
+def _judged(spelled: str) -> Strength:
+    # Only what it ends in counts: a token's type, count or name is no secret.
+    spelled = spelled.strip("_.-$")
+    words = _WORDS.split(spelled)
+    while len(words) > 1 and words[-1].rstrip("0123456789") in _ENDINGS:
+        words.pop()
+    words[-1] = words[-1].rstrip("0123456789") or words[-1]
+    joined = "".join(words)
+    if _PLAIN.search(joined):
+        return Strength.NONE
+    if _PASSWORD.search(joined):
+        return Strength.PASSWORD
+    if _STRONG.search(joined):
+        return Strength.STRONG
+    return Strength.WEAK if words[-1] and _WEAK.search(joined) else Strength.NONE
+
+
+def is_header(name: str) -> str:
+    """`authorization` or `cookie` when the name is that of such a header, else nothing."""
+    bare = name.lower().replace("_", "-").strip("-.$")
+    if bare.endswith("authorization"):
+        return "authorization"
+    return "cookie" if bare.endswith(("cookie", "cookies")) else ""

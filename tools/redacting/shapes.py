@@ -1,0 +1,209 @@
+"""Secrets that have a shape of their own wherever they stand: key blocks, web tokens, passwords in URLs, hashes. Pure."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tools.redacting.looks import is_placeholder, is_random
+from tools.redacting.marks import Kind, Span
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """One shape: only a text that holds one of `signs` is searched for it."""
+
+    kind: Kind
+    signs: Sequence[str]
+    """In lower case when `form` does not mind the case."""
+    form: re.Pattern[str]
+    """The secret is the group named `secret`, or the whole."""
+    holds: Callable[[str], bool] = _always
+
+
+def _real(value: str) -> bool:
+    return not is_placeholder(value) and value.lower() not in {"password", "pass", "pwd", "secret", "token", "user"}
+
+
+def _pair(value: str) -> bool:
+    """Whether it is `user:password` in Base64, as of basic authentication."""
+    try:
+        return b":" in base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except binascii.Error:
+        return False
+
+
+_BOUND = r"(?<![A-Za-z0-9])"
+_STORES = r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|valkey|amqps?|mssql|sqlserver|clickhouse|cockroachdb|oracle|nats|ldaps?|smtps?|ftps?|sftp)"
+
+SHAPES = (
+    Shape(
+        kind=Kind.PRIVATE_KEY,
+        signs=("PRIVATE KEY",),
+        form=re.compile(
+            r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}(?P<secret>[\s\S]*?)"
+            r"(?:(?=-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY)|\Z)"
+        ),
+        holds=lambda body: len(body.strip()) > 8,
+    ),
+    Shape(
+        kind=Kind.PRIVATE_KEY,
+        signs=("Private-Lines:",),
+        form=re.compile(r"Private-Lines: ?\d{1,4}(?P<secret>[\s\S]*?)(?:(?=Private-(?:MAC|Hash):)|\Z)"),
+        holds=lambda body: bool(body.strip()),
+    ),
+    Shape(kind=Kind.PRIVATE_KEY, signs=("AGE-SECRET-KEY-",), form=re.compile(r"AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{10,}")),
+    Shape(
+        kind=Kind.JWT,
+        signs=("eyJ",),
+        form=re.compile(_BOUND + r"eyJ[\w=-]+\.[\w=-]+(?:\.[\w.+/=-]*[\w+/=-])?"),
+    ),
+    Shape(
+        kind=Kind.URL_PASSWORD,
+        signs=("://",),
+        form=re.compile(r"://[^\s/@:'\"\x00]{0,256}:(?P<secret>[^\s/@'\"\x00]{1,512})@"),
+        holds=_real,
+    ),
+    Shape(
+        # What stands for a whole credential may be the user as well.
+        kind=Kind.URL_PASSWORD,
+        signs=("://",),
+        form=re.compile(r"://(?P<secret>[^\s/@:'\"\x00?#]{16,512})(?::x-oauth-basic)?@"),
+        holds=is_random,
+    ),
+    Shape(
+        # A password that nobody escaped: databases' addresses go on to the last `@`.
+        kind=Kind.URL_PASSWORD,
+        signs=("://",),
+        form=re.compile(
+            r"(?i:" + _STORES + r")(?:\+[\w-]{1,30})?://[^\s/@:'\"\x00]{0,256}:(?P<secret>[^\s'\"\x00<>]{1,512})@(?=[\w.\[-])"
+        ),
+        holds=_real,
+    ),
+    Shape(
+        kind=Kind.URL_PASSWORD,
+        signs=("/", ),
+        form=re.compile(r"(?i:jdbc:oracle:\w{1,10}:)[\w$#-]{1,128}/(?P<secret>[^\s/@'\"\x00]{1,256})@"),
+        holds=_real,
+    ),
+    Shape(
+        kind=Kind.AUTHORIZATION,
+        signs=("bearer ", "bearer%20"),
+        form=re.compile(r"(?i)\bbearer(?: |%20)+(?P<secret>[\w.~+/=|-]{8,})"),
+        holds=lambda value: is_random(value) or (any(map(str.isdigit, value)) and any(map(str.isalpha, value))),
+    ),
+    Shape(
+        kind=Kind.AUTHORIZATION,
+        signs=("basic ", "basic%20"),
+        form=re.compile(r"(?i)\bbasic(?: |%20)+(?P<secret>[A-Za-z0-9+/]{8,}={0,2})"),
+        holds=_pair,
+    ),
+    Shape(
+        kind=Kind.HASH,
+        signs=("$",),
+        form=re.compile(
+            r"\$(?:[156y]|2[abxy]?|apr1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]{0,20}|gy|7)\$[\w./=,$+-]{8,}[\w./=+-]"
+            r"|SCRAM-SHA-(?:1|256)\$\d{1,8}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=:]+"
+        ),
+    ),
+    Shape(
+        # Before the host, colons: host, port, database, user.
+        kind=Kind.ASSIGNMENT,
+        signs=("login ",),
+        form=re.compile(r"\blogin[ \t]{1,20}\S{1,128}\s{1,40}password[ \t]{1,20}(?P<secret>[^\s\x00]{3,256})"),
+        holds=_real,
+    ),
+    Shape(
+        kind=Kind.ASSIGNMENT,
+        signs=("identified ", " password '"),
+        form=re.compile(
+            r"(?i)(?:\bidentified (?:with [\w'\"]{1,64} )?(?:by|as)(?: password)?|\bpassword) ?(?P<quote>['\"])"
+            r"(?P<secret>[^'\"\x00\n]{3,512})(?P=quote)"
+        ),
+        holds=_real,
+    ),
+    Shape(
+        kind=Kind.ASSIGNMENT,
+        signs=("curl", "wget", "http "),
+        form=re.compile(
+            r"(?<=[\s'\"])(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})(?P<quote>['\"]?)[^\s'\":\x00]{0,128}['\"]?:"
+            r"(?P<secret>['\"]?[^\s'\"\x00]{3,256})"
+        ),
+        holds=lambda value: _real(value.strip("'\"")) and not value.strip("'\"").startswith(("$", "{", "<", "[", "//")),
+    ),
+    Shape(
+        kind=Kind.ASSIGNMENT,
+        signs=("mysql", "mariadb", "sshpass", "redis-cli", "valkey-cli", "mongo"),
+        form=re.compile(
+            r"(?<![\w-])(?:mysql\w{0,10}|mariadb[\w-]{0,10}|sshpass|redis-cli|valkey-cli|mongo\w{0,10})(?![\w-])"
+            r"[^\n|;&\x00]{0,200}?\s(?:-p ?|-a ?|--pass )(?P<secret>['\"]?[^\s'\"\x00-][^\s'\"\x00]{3,256})"
+        ),
+        holds=lambda value: _real(value.strip("'\"")) and not value.isdigit(),
+    ),
+)
+
+
+def _has_digit(value: str) -> bool:
+    return any(map(str.isdigit, value))
+
+
+PREFIXED = (
+    # What the library asks more of than a detector of leaks should: a second half, a border, a case.
+    (("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|A[KSB]IA|ACCA)[A-Z0-9]{16}"),
+    (("aws",), r"(?i)aws.{0,20}?(?:key|pwd|pw|password|pass|token).{0,20}?['\"](?P<secret>[0-9a-z/+]{40})['\"]"),
+    (("gl", "GR1348941"), r"(?<![A-Za-z0-9])(?:gl[a-z]{1,8}-|GR1348941)[\w-]{20,}"),
+    (("gh",), r"(?<![A-Za-z0-9])(?:gh[a-z]_|github_pat_)\w{36,}"),
+    (("xox", "xapp-"), r"(?i)(?<![a-z0-9])(?:xox[a-z]|xapp)-(?:\d{1,20}-){1,4}[a-z0-9]{1,200}"),
+    (("hooks.slack.com/",), r"(?i)hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[\w/+-]+)"),
+    (("sk-",), r"(?<![A-Za-z0-9])sk-(?:[\w-]{0,40}-)?[A-Za-z0-9_-]{20,}"),
+    (("k_live_", "k_test_"), r"(?<![A-Za-z0-9])[a-z]{2}_(?:live|test)_[0-9A-Za-z]{16,}"),
+    (("pypi-Ag",), r"pypi-Ag[\w-]{40,}"),
+    (("npm_", "hf_", "api_org_", "dckr_", "shp", "lin_", "key-"), r"(?<![A-Za-z0-9])(?:npm|hf|api_org|dckr_pat|shp[a-z]{2}|lin_[a-z]{2,6})_[\w-]{20,}|(?<![A-Za-z0-9-])key-[0-9a-z]{32}(?![0-9a-z])"),
+    (("sq0",), r"sq0[a-z]{3}-[\w\\-]{22,}"),
+    (("SG.",), r"(?<![A-Za-z0-9])SG\.[\w-]{16,64}\.[\w-]{16,64}"),
+    (("AIza", "ya29.", "GOCSPX-"), r"(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})"),
+    (("AC", "SK"), r"(?<![A-Za-z0-9])(?:AC|SK)[0-9a-z]{32}(?![0-9A-Za-z])"),
+    (("AKC", "AP"), r"(?<![^\s=:\"'])(?:AKC[A-Za-z0-9]{10,}|AP[0-9A-F][A-Za-z0-9]{8,})(?![^\s\"',;)])"),
+    (("-us",), r"(?<![0-9a-z])[0-9a-z]{32}-us\d{1,2}(?!\w)"),
+    ((":",), r"(?<![\d.])\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])"),
+    ((".",), r"(?<![\w-])[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}(?![\w-])"),
+    (("softlayer",), r"(?i)softlayer.com/soap/v3(?:.1)?/(?P<secret>[a-z0-9]{64})"),
+)
+"""Tokens whose beginning or form tells: what must stand in a text with one, and its expression."""
+SHAPES += tuple(
+    Shape(kind=Kind.TOKEN, signs=signs, form=re.compile(form), holds=_has_digit)
+    for signs, form in PREFIXED
+)
+
+
+def shapes(text: str) -> Iterator[Span]:
+    """Where secrets of these shapes stand."""
+    lower = text.lower()
+    for shape in SHAPES:
+        if any(sign in text or sign in lower for sign in shape.signs):
+            secret = shape.form.groupindex.get("secret", 0)
+            for found in shape.form.finditer(text):
+                start, end = found.span(secret)
+                if start < end and shape.holds(found[secret]):
+                    yield Span(start, end, shape.kind)
+    yield from _tails(text)
+
+
+_END = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY")
+_KEY_TEXT = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\\\r\n"
+
+
+def _tails(text: str) -> Iterator[Span]:
+    """Key blocks whose beginning was cut away, as at the start of a log's tail."""
+    if "PRIVATE KEY" not in text:
+        return
+    for found in _END.finditer(text):
+        before = text[max(0, found.start() - 16_384) : found.start()]
+        body = before[len(before.rstrip(_KEY_TEXT)) :]
+        if len(body.strip()) > 8:
+            yield Span(found.start() - len(body), found.start(), Kind.PRIVATE_KEY)
