@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,9 @@ class VaultServer:
         """A wrapping token that holds a new secret id."""
         return str(self.root.auth.approle.generate_secret_id(role, wrap_ttl=ttl)["wrap_info"]["token"])
 
-    def kv(self, path: str, values: dict[str, str]) -> None:
+    def kv(self, path: str, values: Mapping[str, object]) -> None:
         """Writes a secret of the KV v2 engine at `secret/`, which a server in memory has."""
-        self.root.secrets.kv.v2.create_or_update_secret(path, secret=values, mount_point="secret")
+        self.root.secrets.kv.v2.create_or_update_secret(path, secret=dict(values), mount_point="secret")
 
     def databases(self, postgres: PostgresServer, role: str, *, ttl: str = "1m", max_ttl: str = "5m") -> None:
         """Lets `database/creds/<role>` make logins on that server that may read its statistics."""

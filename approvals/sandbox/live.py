@@ -32,6 +32,7 @@ class LiveJobs:
         self._context = context
         self._timeout_s = timeout_s
         self._client: Any = None
+        self._retired: list[Any] = []
         self._connecting = asyncio.Lock()
 
     async def policies(self) -> Sequence[Mapping[str, Any]]:
@@ -74,7 +75,10 @@ class LiveJobs:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._forget(self._client)
+        clients = [*self._retired, *([self._client] if self._client else [])]
+        self._retired, self._client = [], None
+        for client in clients:
+            await client.close()
 
     @property
     def _jobs(self) -> str:
@@ -88,7 +92,7 @@ class LiveJobs:
         status, answer = await self._send(client, method, path, query, body)
         if status == 401:
             # A token lives for minutes; reading the configuration again renews it. Nothing was done on the first try.
-            await self._forget(client)
+            self._retire(client)
             status, answer = await self._send(await self._connected(), method, path, query, body)
         if not 200 <= status < 300:
             raise _Refused(f"the API server answered {status} to {method} {path}: {_said(answer)}", status)
@@ -122,10 +126,11 @@ class LiveJobs:
                 self._client = await self._connect()
             return self._client
 
-    async def _forget(self, client: Any) -> None:
-        if client is not None and self._client is client:
+    def _retire(self, client: Any) -> None:
+        # Others may be in the middle of an answer on it: it is closed at the end, with the rest.
+        if self._client is client:
+            self._retired.append(client)
             self._client = None
-            await client.close()
 
     async def _connect(self) -> Any:
         # The package takes more than a second to import, and holds a loop up if it is done there.

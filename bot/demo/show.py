@@ -10,16 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 from pydantic import SecretStr
+from whenever import Instant
 
+from approvals.runners.overlay import overlaid
 from bot.embedded.folder import locked
 from bot.running import Running, running
-from bot.settings import Alerts, AlertSource, Http, Settings, Slack
+from bot.settings import Alerts, AlertSource, Approvals, Http, Settings, Slack
 from bot.slack.checking import SCOPES
 from bot.workspace.manifest import Manifest
 from bot.workspace.server import Workspace, serve
+from bot.worlds import overlay_of
 
 INCIDENTS = Path(__file__).parent / "incidents"
+POLICY = Path(__file__).parent / "policy.yaml"
+LOOK_S = 1.0
+NOTICED_S = 15.0
+"""How long after its recovery an alert resolves: Prometheus and Alertmanager take their time too."""
 CHANNEL = "alerts"
 POST_TIMEOUT_S = 10
 
@@ -35,14 +43,29 @@ class Demo:
     workspace: Workspace
     locum: Running
     token: str
+    overlay: Path
 
-    async def fire(self, incident: str) -> None:
-        """Posts a recorded incident's alert to the webhook, as Alertmanager would.
+    async def resolve_what_recovers(self) -> None:
+        """Posts the end of an incident's alert when an approved action mended its recorded world."""
+        left = set(incidents())
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for name in sorted(left):
+                current = await asyncio.to_thread(overlaid, INCIDENTS / name, self.overlay)
+                if current.parent == INCIDENTS / name:
+                    left.discard(name)
+                    await asyncio.sleep(NOTICED_S)
+                    await self.fire(name, is_over=True)
+
+    async def fire(self, incident: str, *, is_over: bool = False) -> None:
+        """Posts a recorded incident's alert to the webhook, as Alertmanager would; or its end.
 
         Raises:
             DemoError: when the webhook does not take it.
         """
         body = await asyncio.to_thread((INCIDENTS / incident / "alerts" / "01.json").read_bytes)
+        if is_over:
+            body = _resolved(body)
         url, headers = f"{self.locum.url}/alerts/alertmanager", {"Authorization": f"Bearer {self.token}"}
         timeout = aiohttp.ClientTimeout(total=POST_TIMEOUT_S)
         try:
@@ -69,6 +92,14 @@ class Demo:
 def incidents() -> list[str]:
     """The names of the recorded incidents."""
     return sorted(each.name for each in INCIDENTS.iterdir() if each.is_dir())
+
+
+def _resolved(body: bytes) -> bytes:
+    payload = orjson.loads(body)
+    payload["status"] = "resolved"
+    for alert in payload["alerts"]:
+        alert |= {"status": "resolved", "endsAt": str(Instant.now())}
+    return orjson.dumps(payload)
 
 
 def _emptied(folder: Path) -> None:
@@ -99,6 +130,7 @@ async def showing(settings: Settings, *, port: int) -> AsyncGenerator[Demo]:
             model=settings.model,
             telemetry=settings.telemetry,
             http=Http(port=0),
+            approvals=Approvals(policy=POLICY),
             alerts=Alerts(alertmanager=AlertSource(tokens=(SecretStr(token),))),
             slack=Slack(
                 bot_token=SecretStr(workspace.bot_token),
@@ -107,6 +139,11 @@ async def showing(settings: Settings, *, port: int) -> AsyncGenerator[Demo]:
                 channel=f"#{CHANNEL}",
             ),
         )
-        async with running(own, ("bot", "worker")) as locum:
+        async with running(own, ("bot", "worker", "runner")) as locum:
             await workspace.connected()
-            yield Demo(workspace=workspace, locum=locum, token=token)
+            demo = Demo(workspace=workspace, locum=locum, token=token, overlay=overlay_of(own))
+            resolving = asyncio.create_task(demo.resolve_what_recovers())
+            try:
+                yield demo
+            finally:
+                resolving.cancel()

@@ -13,6 +13,8 @@ import structlog
 from temporalio import activity
 from whenever import Instant
 
+from approvals.action import Action
+from approvals.actions.use_credentials import use_credentials
 from approvals.audit import Draft, Kind
 from approvals.ballot import State, Stranger
 from approvals.plan import Plan
@@ -271,11 +273,18 @@ def _sealed(request: ApprovalRequest) -> Sealed:
         policy_version=terms.policy_version,
         expires_at=str(terms.expires_at),
         items=len(request.items),
-        timeout_s=request.timeout_s * len(request.items),
+        timeout_s=sum(_lasts_s(request, item.action) for item in request.items),
     )
 
 
-def _granted(action: Any) -> Plan:
+def _lasts_s(request: ApprovalRequest, action: Action) -> int:
+    """How long one item may take; a grant lasts for the minutes that were approved."""
+    if action.name != use_credentials.name:
+        return request.timeout_s
+    return use_credentials.arguments(action).minutes * 60
+
+
+def _granted(action: Action) -> Plan:
     return Plan(
         action=action, fingerprint={}, diff=redact(""), blast_radius=redact("Nothing is changed."), dry_run="none",
         undo=None,

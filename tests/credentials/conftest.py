@@ -11,10 +11,13 @@ from approvals.credentials import secret
 from approvals.credentials.logins import AppRole, Login
 from approvals.credentials.vault import Vault
 from approvals.credentials.vault_http import Address
-from tests.kubernetes.conftest import api_server, etcd, keys  # noqa: F401 - fixtures
+from tests.kubernetes.conftest import api_server, etcd, keys
 from tests.postgres_server import PostgresServer, postgres
 from tests.vault import VaultServer, openbao, openbao_on_disk
 from tools import redaction
+
+__all__ = ["api_server", "etcd", "keys"]
+"""The cluster's fixtures, for tests here as well."""
 
 POLICY = """
 path "database/creds/ro" { capabilities = ["read"] }

@@ -191,3 +191,20 @@ async def test_a_token_that_is_none_is_refused_by_the_sdks_own_core(text: str) -
         await store.health()
     assert text not in str(caught.value)
     token.forget()
+
+
+async def test_the_sdk_is_told_who_asks_and_its_secrets_are_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    class FakeClient:
+        secrets = FakeSecrets()
+
+        @classmethod
+        async def authenticate(cls, auth: str, integration_name: str, integration_version: str) -> "FakeClient":
+            assert (auth, integration_name) == ("ops_a-token-of-the-test", "Locum")
+            assert integration_version
+            return cls()
+
+    monkeypatch.setattr("onepassword.Client", FakeClient)
+    token = Secret("ops_a-token-of-the-test", name="1Password token", in_development=False)
+    store = OnePassword(service_account(token), in_development=False)
+    assert (await store.fetch([KEY], ttl_s=30)).secrets[KEY].reveal() == VALUES[str(KEY)]
+    token.forget()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def listening() -> AsyncIterator[tuple[int, list[bytes]]]:
+async def listening() -> AsyncGenerator[tuple[int, list[bytes]]]:
     """A TCP server on this machine, and what it was sent."""
     heard: list[bytes] = []
 
@@ -201,7 +201,9 @@ async def test_a_command_is_nobody_and_has_no_capabilities(bubblewrap: Bubblewra
         f"my $h = pack('LL', 0x20080522, 0); my $d = 'x' x 24; syscall({number}, $h, $d) and die $!;"
         "print join ' ', unpack('L6', $d)"
     )
-    assert (await bubblewrap.run(perl(script))).stdout == "65534 65534 65534 65534 0 0 0 0 0 0"
+    *people, _, _, _, _, _, _ = said = (await bubblewrap.run(perl(script))).stdout.split()
+    assert set(people) == {"65534"}
+    assert said[len(people) :] == ["0"] * 6
 
 
 async def test_a_setuid_program_gives_no_more_rights(bubblewrap: Bubblewrap) -> None:

@@ -19,7 +19,9 @@ MAX_DIFF_LINES = 200
 _BOOKKEEPING = frozenset((
     "managedFields", "resourceVersion", "generation", "selfLink", "uid", "creationTimestamp", "deletionTimestamp",
 ))  # fmt: skip
-_UNSHOWN_ANNOTATIONS = frozenset((REQUEST, "kubectl.kubernetes.io/last-applied-configuration"))
+_UNSHOWN_ANNOTATIONS = frozenset((
+    REQUEST, "kubectl.kubernetes.io/last-applied-configuration", "deprecated.daemonset.template.generation",
+))  # fmt: skip
 _TELLING = re.compile(
     r"(?i)password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|connection[_-]?string|dsn"
 )

@@ -59,11 +59,9 @@ _ROOMS = (
 
 def approval_card(view: View, now: Instant) -> Message:
     """The whole card, in whichever state the request is; buttons only while a decision is possible."""
-    return Message(
-        text=_text(view, now),
-        blocks=_fitting(view, now),
-        metadata={"event_type": EVENT, "event_payload": {"request_id": view.request.id}},
-    )
+    cards = (_card(view, now, room) for room in _ROOMS[:-1])
+    fitting = (card for card in cards if blocks.size(card.blocks) <= blocks.ROOM and not card.problems())
+    return next(fitting, None) or _card(view, now, _ROOMS[-1])
 
 
 def dry_run(how: str) -> str:
@@ -95,12 +93,12 @@ def target(item: Plan, most: int = 200) -> str:
     return text.exact_code(str(item.action.target), most)
 
 
-def _fitting(view: View, now: Instant) -> tuple[Block, ...]:
-    for room in _ROOMS[:-1]:
-        drawn = tuple(_blocks(view, now, room))
-        if blocks.size(drawn) <= blocks.ROOM:
-            return drawn
-    return tuple(_blocks(view, now, _ROOMS[-1]))
+def _card(view: View, now: Instant, room: _Room) -> Message:
+    return Message(
+        text=_text(view, now),
+        blocks=tuple(_blocks(view, now, room)),
+        metadata={"event_type": EVENT, "event_payload": {"request_id": view.request.id}},
+    )
 
 
 def _blocks(view: View, now: Instant, room: _Room) -> Iterator[Block]:
@@ -122,11 +120,16 @@ def _what(view: View, room: _Room) -> str:
     items = view.request.items
     if len(items) == 1:
         return f"*What*\n{sentence(items[0], room.sentence)}"
-    most = room.sentence // 2
+    most = _share(room)
     lines = [
-        f"{number}. {sentence(item, most)} · {target(item, 100)}" for number, item in enumerate(items[: room.items], 1)
+        f"{number}. {sentence(item, most)} · {target(item, 80)}" for number, item in enumerate(items[: room.items], 1)
     ]
     return _listed(f"*What*: {len(items)} actions, in this order", lines, len(items), "action")
+
+
+def _share(room: _Room) -> int:
+    """Characters for each of several items, which stand in one block together."""
+    return min(room.sentence, 1_600 // room.items)
 
 
 def _facts(view: View) -> Iterator[str]:
@@ -170,7 +173,8 @@ def _cited(cited: Cited) -> str:
 
 def _blast(view: View, room: _Room) -> str:
     items = view.request.items
-    said = list(dict.fromkeys(text.escape_line(item.blast_radius, room.sentence) for item in items[: room.items]))
+    most = room.sentence if len(items) == 1 else _share(room)
+    said = list(dict.fromkeys(text.escape_line(item.blast_radius, most) for item in items[: room.items]))
     who = "\n".join(one for one in said if one) or "not known"
     reads = view.request.proposal.effect is Effect.READ
     return f"*Blast radius*\n{who}" + ("" if reads else f"\n{_undo(view, room)}")
@@ -190,7 +194,7 @@ def _credentials(view: View, room: _Room) -> Iterator[Block]:
     if not purposes:
         return
     lines = [
-        f"• {text.exact_code(reference, 200)}: {text.escape_line(purpose, 200)}"
+        f"• {text.exact_code(reference, 180)}: {text.escape_line(purpose, 150)}"
         for reference, purpose in list(purposes.items())[: room.purposes]
     ]
     named = _listed("*Credentials*, by reference", lines, len(purposes), "reference")
