@@ -31,6 +31,8 @@ class Again:
     """`None`: it could not be seen."""
     said: str
     """One or two sentences."""
+    is_final: bool
+    """Whether another look would show the same: of what is recorded, always."""
 
 
 async def look_again(case: Case, world: World, watched: Sequence[tuple[CauseId, Entity]], *, since: Instant) -> Again:
@@ -39,7 +41,7 @@ async def look_again(case: Case, world: World, watched: Sequence[tuple[CauseId, 
     Args:
         case: of the session that saw them.
         world: as it is now.
-        watched: (cause, entity) of each finding.
+        watched: (cause, entity) of each finding, the cause first.
         since: when something was done; what was last seen before that is history.
     """
     now = world.now()
@@ -48,25 +50,27 @@ async def look_again(case: Case, world: World, watched: Sequence[tuple[CauseId, 
     evidence = await gather(fresh, frozenset(), Looker(world, cache=MemoryCache(0)).look, world)
     # A recording has a clock of its own, and is as it is: whatever it shows is now.
     seen_since = Instant.MIN if world.captured_at else since
-    return compared(Scene.of(fresh, evidence, partial=world.partial), watched, since=seen_since)
+    helped, said = compared(Scene.of(fresh, evidence, partial=world.partial), watched, since=seen_since)
+    return Again(helped=helped, said=said, is_final=helped is True or world.captured_at is not None)
 
 
-def compared(scene: Scene, watched: Sequence[tuple[CauseId, Entity]], *, since: Instant) -> Again:
-    """What a fresh scene shows of findings that were there before."""
+def compared(scene: Scene, watched: Sequence[tuple[CauseId, Entity]], *, since: Instant) -> tuple[bool | None, str]:
+    """Whether findings that were there before are gone from a fresh scene, and a sentence about it."""
     wanted = {cause for cause, _ in watched}
-    chosen = [rule for rule in rules() if rule.cause.id in wanted]
-    blind = [rule.cause.title for rule in chosen if not all(scene.saw(source) for source in rule.cause.needs)]
-    checked = run(chosen, scene)
-    if blind or checked.failures or not chosen:
-        what = ", ".join(blind[:3]) or "the checks that saw it"
-        return Again(helped=None, said=f"It could not be looked at again ({what}): its sources did not answer.")
+    chosen = {rule.cause.id: rule for rule in rules() if rule.cause.id in wanted}
+    checked = run(chosen.values(), scene)
+    seeing = {name for name, rule in chosen.items() if all(scene.saw(source) for source in rule.cause.needs)}
+    seeing -= {failure.cause for failure in checked.failures}
     still = [found for found in checked.findings if _is_watched(found, watched) and _is_now(found, since)]
-    if not still:
-        return Again(helped=True, said=f"{_counted(len(watched), 'finding')} that led to it: gone.")
-    worst = min(still, key=lambda found: tuple(Severity).index(found.severity))
-    return Again(
-        helped=False, said=f"Still there, {len(still)} of {_counted(len(watched), 'finding')}: {worst.summary}"
-    )
+    if still:
+        worst = min(still, key=lambda found: tuple(Severity).index(found.severity))
+        return False, f"Still there, {len(still)} of {_counted(len(watched), 'finding')}: {worst.summary}"
+    if watched[0][0] not in seeing:
+        # The rest may be gone; whether the cause itself is, nobody saw.
+        return None, "The cause could not be looked for again: its sources did not answer."
+    gone = sum(cause in seeing for cause, _ in watched)
+    unseen = f" {_counted(len(watched) - gone, 'finding')} could not be looked for." if gone < len(watched) else ""
+    return True, f"{gone} of {_counted(len(watched), 'finding')} that led to it: gone.{unseen}"
 
 
 def _is_watched(found: Finding, watched: Sequence[tuple[CauseId, Entity]]) -> bool:

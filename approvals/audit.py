@@ -4,6 +4,7 @@ A changed byte, a gap, an inserted, moved or missing entry breaks the chain. Who
 tail, is found by anchors: heads of the chain that were written down elsewhere.
 """
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ LARGEST_FACTS = 16_384
 """Bytes of the canonical form of an entry's facts, apart from the names of those left out."""
 
 _TAG = "audit-entry-v1"
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 class Kind(StrEnum):
@@ -71,7 +73,8 @@ class Draft:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "actor", _text(self.actor, LONGEST_NAME))
-        if self.request_id is not None:
+        # By chance an id looks like a token of some kind, and the entry could not be found by it any more.
+        if self.request_id is not None and not _ID.fullmatch(self.request_id):
             object.__setattr__(self, "request_id", _text(self.request_id, LONGEST_NAME))
         object.__setattr__(self, "facts", _fitting(self.facts))
 

@@ -78,7 +78,7 @@ class StoredInvestigator:
         """Looks past every cache for findings that were there."""
         case = await self._sessions.case(session_id)
         if case is None:
-            return Again(helped=None, said="What the session was about is not known any more.")
+            return Again(helped=None, said="What the session was about is not known any more.", is_final=True)
         await self._worlds.refresh()
         things = [(CauseId(cause), Entity.parse(entity)) for cause, entity in watched]
         return await look_again(case, self._worlds.of(case), things, since=since)

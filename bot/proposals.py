@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from agents.causes import catalogue as causes
 from agents.diagnosis import Diagnosis, Hypothesis
 from approvals.action import Action
 from approvals.actions.use_credentials import UseCredentials, for_session, use_credentials
@@ -9,7 +10,9 @@ from approvals.request import ApprovalRequest, Cited, Proposal, Watched
 from tools.evidence import Evidence, EvidenceId
 
 RULES = "rules"
-_WORDS = ("kubernetes.logs", "kubernetes.events", "loki.", "history.", "alerts.")
+CHANGES = "changes"
+"""The area of findings that tell of the past."""
+_WORDS = ("kubernetes.logs", "kubernetes.events", "logs.", "loki.", "history.", "alerts.")
 """Tools whose answers may hold words that outsiders wrote; everything else is measured by the systems themselves."""
 
 
@@ -75,12 +78,10 @@ def _proposal(
         # Whoever can make an application log a plausible cause must not be able to have something changed for it.
         return None
     explained = {each.id: each for each in diagnosis.findings}
-    watched = [Watched(cause=hypothesis.cause, entity=hypothesis.entity)]
-    watched += [
-        Watched(cause=explained[each].cause, entity=explained[each].entity)
-        for each in hypothesis.explains
-        if each in explained
-    ]
+    found = [(hypothesis.cause, hypothesis.entity)]
+    found += [(explained[each].cause, explained[each].entity) for each in hypothesis.explains if each in explained]
+    # That something was changed stays so, whatever is done about it.
+    watched = [Watched(cause=cause, entity=entity) for cause, entity in found if causes()[cause].area != CHANGES]
     return Proposal(
         actions=(action,),
         title=hypothesis.title,

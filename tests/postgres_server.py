@@ -94,8 +94,6 @@ def _initialise(folder: Path, data: Path) -> None:
     if os.geteuid() == 0:
         for each in (folder, data):
             os.chown(each, NOBODY, NOBODY)
-        for parent in (*data.parents, *_binaries().parents):
-            parent.chmod(parent.stat().st_mode | 0o011)
     data.chmod(0o700)
     argv = [
         *_as_somebody(), str(_binaries() / "initdb"), "-D", str(data), "-U", "postgres", "-E", "UTF8",
@@ -113,8 +111,11 @@ def _binaries() -> Path:
 
 
 def _as_somebody() -> list[str]:
-    """PostgreSQL refuses to run as root. The signal is set last: a change of user clears it."""
+    """PostgreSQL does not run as root; others come near root's temporary folders with a capability only."""
     setpriv = shutil.which("setpriv")
     if os.geteuid() != 0 or setpriv is None:
         return []
-    return [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig=INT"]
+    return [
+        setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+        "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig=INT",
+    ]  # fmt: skip

@@ -27,10 +27,12 @@ class VaultServer:
     root_token: str = field(repr=False)
     unseal_key: str = field(default="", repr=False)
     """Empty for a server in memory, which is unsealed by itself."""
+    ca_file: Path | None = None
+    """Of a server that speaks TLS."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.ca_file else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def audit(self) -> str:
@@ -40,7 +42,7 @@ class VaultServer:
     @property
     def root(self) -> Any:
         """A client that may do everything. It is hvac's own and untyped."""
-        return hvac.Client(url=self.url, token=self.root_token)
+        return hvac.Client(url=self.url, token=self.root_token, verify=str(self.ca_file) if self.ca_file else True)
 
     def policy(self, name: str, rules: str) -> None:
         self.root.sys.create_or_update_policy(name, rules)
@@ -110,7 +112,7 @@ class VaultServer:
 
 
 @contextlib.contextmanager
-def openbao(folder: Path) -> Generator[VaultServer]:
+def openbao(folder: Path, *, tls: bool = False) -> Generator[VaultServer]:
     """A server in memory, unsealed, with a KV v2 engine at `secret/`."""
     port = free_port()
     config = folder / "audit.hcl"
@@ -119,9 +121,21 @@ def openbao(folder: Path) -> Generator[VaultServer]:
         get_binary_path(), "server", "-dev", f"-dev-root-token-id={ROOT}", "-dev-no-store-token",
         f"-dev-listen-address=127.0.0.1:{port}", f"-config={config}",
     ]  # fmt: skip
-    server = VaultServer(folder=folder, port=port, root_token=ROOT)
-    with running(argv, folder / "bao.log", lambda: answers(f"{server.url}/v1/sys/health")):
+    if tls:
+        argv += ["-dev-tls", f"-dev-tls-cert-dir={folder}"]
+    ca_file = folder / "vault-ca.pem" if tls else None
+    server = VaultServer(folder=folder, port=port, root_token=ROOT, ca_file=ca_file)
+    with running(argv, folder / "bao.log", lambda: _answers(server)):
         yield server
+
+
+def _answers(server: VaultServer) -> bool:
+    if server.ca_file is None:
+        return answers(f"{server.url}/v1/sys/health")
+    try:
+        return bool(server.root.sys.is_initialized())
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ Describe = Callable[[Mapping[str, Any]], Sequence[str]]
 class DeploymentArgs(Args):
     """Arguments of a tool that asks one or all deployments."""
 
-    deployment: str | None = Field(None, max_length=253, description="none = all of them")
+    deployment: str | None = Field(None, max_length=253, description="none = all")
 
 
 async def read(

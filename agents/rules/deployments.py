@@ -35,8 +35,9 @@ def saw(
     *,
     direct: bool = True,
     remedy: str = "",
+    query: str = "",
 ) -> Finding:
-    """A finding that rests on one line of a look."""
+    """A finding that rests on one line of a look; `query` is the part of the look's own that reads it."""
     mark = "--" if entity.kind == "postgres" else "#"
-    cited = [look.narrowed(f"{look.query} {mark} {entity.name}", line)]
+    cited = [look.narrowed(f"{query or look.query} {mark} {entity.name}", line)]
     return of.finding(entity, f"{entity.name}: {line}.", cited, severity=severity, direct=direct, remedy=remedy)

@@ -20,7 +20,7 @@ from approvals.credentials.errors import (
 )
 from approvals.credentials.journal import Happening, Journal, Note, Outstanding
 from approvals.credentials.provider import Grant, Lease, Provider, is_held
-from approvals.credentials.reference import Reference, Scheme
+from approvals.credentials.reference import BadReference, Reference, Scheme
 from approvals.credentials.secret import Secret
 from approvals.credentials.waiting import journal_in_time, to_the_end, within
 
@@ -80,7 +80,9 @@ class Broker:
         self._providers = dict(providers)
         self._journal = journal
         self._owner = owner
+        self._sweeping = asyncio.Lock()
         self._out: set[str] = set()
+        """Leases in use, and those whose end is under way."""
         self._lingering: dict[Secret, asyncio.TimerHandle] = {}
 
     @contextlib.asynccontextmanager
@@ -117,9 +119,10 @@ class Broker:
         Raises:
             JournalFailed: when the journal cannot be read.
         """
-        async with journal_in_time():
-            left = [each for each in await self._journal.outstanding(self._owner) if each.lease_id not in self._out]
-        done = await asyncio.gather(*(self._sweep(each) for each in left))
+        async with self._sweeping:
+            async with journal_in_time():
+                known = await self._journal.outstanding(self._owner)
+            done = await asyncio.gather(*(self._sweep(each) for each in known if each.lease_id not in self._out))
         return Swept(returned=sum(done), left=len(done) - sum(done))
 
     def close(self) -> None:
@@ -130,7 +133,8 @@ class Broker:
         self._lingering.clear()
 
     async def _fetch(self, loan: _Loan, references: Sequence[Reference]) -> None:
-        ttl_s = loan.ends_at_s - asyncio.get_running_loop().time()
+        # At least a moment: an earlier fetch may have been slow, and the use ends in time all the same.
+        ttl_s = max(1.0, loan.ends_at_s - asyncio.get_running_loop().time())
         try:
             provider = self._provider(references[0].scheme)
             grant = await within(FETCH_WITHIN_S, provider.fetch(references, ttl_s=ttl_s))
@@ -207,7 +211,9 @@ class Broker:
             for provider, grant in loan.granted
         )
         # All are tried, whatever becomes of one of them.
-        for done in await asyncio.gather(*returning, return_exceptions=True):
+        ended = await asyncio.gather(*returning, return_exceptions=True)
+        self._out.difference_update(grant.lease.id for _, grant in loan.granted)
+        for done in ended:
             if isinstance(done, BaseException):
                 raise done
 
@@ -216,8 +222,8 @@ class Broker:
             return await self._return(None, left)
         try:
             provider = self._provider(Reference.parse(left.references[0]).scheme)
-        except CredentialsMissing as error:
-            _log.error("a lease was left whose store is not configured", lease=left.lease_id, reason=str(error))
+        except (CredentialsMissing, BadReference) as error:
+            _log.error("a lease was left whose store is not known here", lease=left.lease_id, reason=str(error))
             return False
         return await self._return(provider, left)
 
@@ -230,8 +236,6 @@ class Broker:
         except CredentialsError as error:
             happening, detail = Happening.UNRETURNED, str(error)
             _log.error("a lease could not be revoked; it is tried again", lease=lent.lease_id, reason=detail)
-        finally:
-            self._out.discard(lent.lease_id)
         note = Note(
             happening=happening,
             at=Instant.now(),

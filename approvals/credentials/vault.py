@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import structlog
 
-from approvals.credentials.errors import CredentialsError, CredentialsRefused
+from approvals.credentials.errors import CredentialsEnded, CredentialsError, CredentialsRefused
 from approvals.credentials.logins import Login
 from approvals.credentials.provider import Grant, Lease, held, is_held
 from approvals.credentials.reference import Reference
@@ -171,11 +171,10 @@ class Vault:
         return await self._attempts(method, path, body, token=await self._ready(), what=what)
 
     async def _is_known(self, token: _Token) -> bool:
-        if self._token is not token:
-            return False
         try:
             await self._attempts("get", "auth/token/lookup-self", None, token=token, what="the look at our own login")
-        except CredentialsRefused:
+        except (CredentialsRefused, CredentialsEnded):
+            # Ended: somebody else found out before us, and has dropped it.
             return False
         return True
 

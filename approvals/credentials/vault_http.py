@@ -95,7 +95,12 @@ class VaultHttp:
         headers = {"X-Vault-Token": token} if token else {}
 
         def send() -> Any:
-            return self._adapter.request(method, f"/v1/{path}", json=body, headers=headers)
+            try:
+                return self._adapter.request(method, f"/v1/{path}", json=body, headers=headers)
+            except VaultError as error:
+                return _judged(error, what)
+            except OSError as error:
+                return CredentialsUnavailable(f"Vault cannot be reached for {what}: {type(error).__name__}")
 
         try:
             # Longer than hvac's own limit, which starts again with every byte.
@@ -103,10 +108,6 @@ class VaultHttp:
                 return await asyncio.to_thread(send)
         except TimeoutError:
             return CredentialsUnavailable(f"Vault did not answer in time to {what}")
-        except VaultError as error:
-            return _judged(error, what)
-        except OSError as error:
-            return CredentialsUnavailable(f"Vault cannot be reached for {what}: {type(error).__name__}")
 
 
 def part(answer: Mapping[str, Any], *keys: str) -> Any:

@@ -50,12 +50,12 @@ class Limits:
     wall_s: float = 15.0
     cpu_s: int = 10
     """Processor time of each process."""
-    memory_bytes: int = 512 * 2**20
+    memory_bytes: int = 256 * 2**20
     """Address space of each process here; memory of all together in a cluster."""
     output_bytes: int = 64 * 1024
     """Of both outputs together."""
     scratch_bytes: int = 16 * 2**20
-    processes: int = 32
+    processes: int = 16
     """At once. In a cluster the kubelet's own limit of processes holds instead."""
 
     def __post_init__(self) -> None:

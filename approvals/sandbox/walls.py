@@ -15,7 +15,17 @@ _FOR_NETWORK = ("/etc/resolv.conf", "/etc/ssl/certs", "/usr/share/ca-certificate
 
 def walls(command: Command, files: dict[str, int]) -> list[str]:
     """The namespaces, and all that is in them; `files` are read-only there, each from a descriptor."""
-    told = ["--unshare-all", "--die-with-parent", "--as-pid-1", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    # The first goes on without a user namespace where there can be none; with the second it does not.
+    told = [
+        "--unshare-all",
+        "--unshare-user",
+        "--die-with-parent",
+        "--as-pid-1",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--clearenv",
+    ]
     told += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"]
     for folder in _PROGRAMS:
         told += ["--ro-bind-try", folder, folder, "--symlink", folder[1:], folder.removeprefix("/usr")]

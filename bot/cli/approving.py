@@ -29,9 +29,7 @@ def run_policy(action: str | None, *, environment: str | None, output: str) -> N
         held = asyncio.run(freezes())
     except (LedgerError, ValueError) as error:
         raise BadInput(str(error)) from error
-    run(
-        current.approvals.policy.expanduser(), action=action, environment=environment, freezes=held, output=output
-    )
+    run(current.approvals.policy.expanduser(), action=action, environment=environment, freezes=held, output=output)
 
 
 def run_verify(*, anchors: Path | None, output: str) -> None:

@@ -22,6 +22,7 @@ from bot.slack.checking import SCOPES
 from bot.workspace.manifest import Manifest
 from bot.workspace.server import Workspace, serve
 from bot.worlds import overlay_of
+from tools.snapshot.opening import open_snapshot
 
 INCIDENTS = Path(__file__).parent / "incidents"
 POLICY = Path(__file__).parent / "policy.yaml"
@@ -55,17 +56,17 @@ class Demo:
                 if current.parent == INCIDENTS / name:
                     left.discard(name)
                     await asyncio.sleep(NOTICED_S)
-                    await self.fire(name, is_over=True)
+                    await self.fire(name, ended_in=current)
 
-    async def fire(self, incident: str, *, is_over: bool = False) -> None:
-        """Posts a recorded incident's alert to the webhook, as Alertmanager would; or its end.
+    async def fire(self, incident: str, *, ended_in: Path | None = None) -> None:
+        """Posts a recorded incident's alert to the webhook, as Alertmanager would; or its end in a recovered world.
 
         Raises:
             DemoError: when the webhook does not take it.
         """
         body = await asyncio.to_thread((INCIDENTS / incident / "alerts" / "01.json").read_bytes)
-        if is_over:
-            body = _resolved(body)
+        if ended_in:
+            body = _resolved(body, (await open_snapshot(ended_in)).now())
         url, headers = f"{self.locum.url}/alerts/alertmanager", {"Authorization": f"Bearer {self.token}"}
         timeout = aiohttp.ClientTimeout(total=POST_TIMEOUT_S)
         try:
@@ -94,11 +95,11 @@ def incidents() -> list[str]:
     return sorted(each.name for each in INCIDENTS.iterdir() if each.is_dir())
 
 
-def _resolved(body: bytes) -> bytes:
+def _resolved(body: bytes, at: Instant) -> bytes:
     payload = orjson.loads(body)
     payload["status"] = "resolved"
     for alert in payload["alerts"]:
-        alert |= {"status": "resolved", "endsAt": str(Instant.now())}
+        alert |= {"status": "resolved", "endsAt": str(at)}
     return orjson.dumps(payload)
 
 

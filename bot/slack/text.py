@@ -61,8 +61,13 @@ def exact(text: str) -> str:
     return f"{_ODD.sub(_named, cleaned)} ⟨hidden in it: U+{points}⟩"
 
 
+def exact_plain(text: str, most: int) -> str:
+    """As `exact`, on one line and at most `most` long; line breaks are named too. For rich_text."""
+    return _cut(_on_one_line(text), most, _unread(text))
+
+
 def exact_line(text: str, most: int) -> str:
-    """As `exact`, on one line of mrkdwn and at most `most` long; line breaks are named too."""
+    """As `exact_plain`, for mrkdwn."""
     return _escaped(_on_one_line(text), most, _unread(text))
 
 

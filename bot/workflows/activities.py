@@ -153,7 +153,7 @@ class Activities:
         ends_at = since + LOOK_AGAIN_FOR
         while True:
             again = await self._investigator.look_again(SessionId(question.session_id), question.watched, since)
-            if again.helped or Instant.now() >= ends_at:
+            if again.is_final or Instant.now() >= ends_at:
                 return Seen(helped=again.helped, said=redact(again.said))
             await asyncio.sleep(LOOK_AGAIN_EVERY_S)
 

@@ -272,7 +272,7 @@ class ApprovalWorkflow:
         """The next ballot; a new state is noted and drawn."""
         before, self._ballot = self._state, ballot
         if ballot.state is not before:
-            self._note(_KINDS[ballot.state], state=ballot.state, why=ballot.why or ballot.told(), actor=actor)
+            self._note(_KINDS[ballot.state], state=ballot.state, why=ballot.why, actor=actor)
 
     def _note_click(self, cast: Cast, known: Known, answer: Answer) -> None:
         is_counted = answer.counted in (Counted.COUNTED, Counted.DECIDED)

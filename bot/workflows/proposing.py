@@ -66,7 +66,7 @@ class Proposing:
         if diagnosis is None:
             return
         for proposal in proposals(diagnosis, prompted_by=await self._prompter(session_id)):
-            await self._open(proposal, about.incident_id, session_id)
+            await self.open(proposal, about.incident_id, session_id)
 
     @activity.defn(name="ask_credentials")
     @durable
@@ -75,7 +75,7 @@ class Proposing:
         prompted_by = await self._prompter(SessionId(wants.session_id))
         purposes = dict(wants.purposes)
         proposal = credentials(wants.session_id, purposes, minutes=wants.minutes, prompted_by=prompted_by)
-        return await self._open(proposal, wants.incident_id, wants.session_id)
+        return await self.open(proposal, wants.incident_id, wants.session_id)
 
     @activity.defn(name="withdraw")
     @durable
@@ -100,9 +100,9 @@ class Proposing:
     async def way_back(self, request: ApprovalRequest, row: RequestRow) -> None:
         """Asks whether an executed request shall be taken back, where it can be."""
         if proposal := way_back(request):
-            await self._open(proposal, row.incident_id, row.session_id)
+            await self.open(proposal, row.incident_id, row.session_id)
 
-    async def _open(self, proposal: Proposal, incident_id: str, session_id: str) -> str:
+    async def open(self, proposal: Proposal, incident_id: str, session_id: str) -> str:
         now = Instant.now()
         row = RequestRow(
             id=secrets.token_urlsafe(ID_BYTES),

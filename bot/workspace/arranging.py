@@ -40,6 +40,7 @@ class Arranging:
         name: str,
         *,
         email: str = "",
+        enterprise_id: str = "",
         is_guest: bool | None = None,
         is_deactivated: bool | None = None,
         is_email_confirmed: bool | None = None,
@@ -47,6 +48,7 @@ class Arranging:
         """What an administrator changes about somebody; what is not named stays."""
         person = self._team.people.get(name)
         person.email = email or person.email
+        person.enterprise_id = enterprise_id or person.enterprise_id
         person.is_guest = person.is_guest if is_guest is None else is_guest
         person.is_deleted = person.is_deleted if is_deactivated is None else is_deactivated
         is_confirmed = person.is_email_confirmed if is_email_confirmed is None else is_email_confirmed

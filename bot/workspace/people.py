@@ -19,6 +19,8 @@ class Person:
     real_name: str
     email: str = ""
     team_id: str = TEAM_ID
+    enterprise_id: str = ""
+    """Of the organisation, on Enterprise Grid."""
     bot_id: str = ""
     app_id: str = ""
     is_guest: bool = False
@@ -37,9 +39,13 @@ class Person:
             profile["email"] = self.email
         if self.is_bot:
             profile |= {"bot_id": self.bot_id, "api_app_id": self.app_id}
+        grid: Json = {}
+        if self.enterprise_id:
+            grid["enterprise_user"] = {"id": self.id, "enterprise_id": self.enterprise_id, "teams": [self.team_id]}
         return {
             "id": self.id,
             "team_id": self.team_id,
+            **grid,
             "name": self.name,
             "real_name": self.real_name,
             "deleted": self.is_deleted,
@@ -50,7 +56,7 @@ class Person:
             "is_app_user": False,
             "is_restricted": self.is_guest,
             "is_ultra_restricted": False,
-            "is_stranger": self.team_id != TEAM_ID,
+            "is_stranger": self.team_id != TEAM_ID and not self.enterprise_id,
         }
 
 

@@ -63,6 +63,8 @@ class Team:
     files: dict[str, StoredFile] = field(default_factory=dict[str, StoredFile])
     calls: deque[Call] = field(default_factory=lambda: deque[Call](maxlen=KEPT))
     is_installed: bool = True
+    enterprise_id: str = ""
+    """Of the organisation that the workspace belongs to, on Enterprise Grid."""
     open_socket: Callable[[], str] | None = None
     """The URL of a new socket; None where the app is called over HTTP instead."""
     base_url: str = ""

@@ -162,6 +162,13 @@ def test_a22_a_chain_that_was_written_anew_is_found_by_an_anchor(
     assert (found.seq, found.fault) == (known.seq, Fault.REWRITTEN)
 
 
+def test_a22_an_entry_that_stands_there_twice_is_out_of_order() -> None:
+    first = chain([draft()])[0]
+    found = verify([first, first], [])
+    assert isinstance(found, Broken)
+    assert (found.seq, found.fault) == (1, Fault.DISORDER)
+
+
 def test_a22_two_anchors_of_one_entry_that_differ_show_that_it_was_rewritten() -> None:
     entries = chain([draft()])
     other = Anchor(seq=1, hash="f" * 64, at=NOON)
@@ -226,6 +233,16 @@ def test_a24_no_secret_reaches_the_audit_in_any_text_of_a_draft() -> None:
     entry = following(None, made)
     assert "hunter2222" not in str(entry)
     assert str(entry).count("[redacted:") == 6
+
+
+@pytest.mark.parametrize("request_id", ["AP4eTjafo8UepzvdjEmUwO9UCvpS14Tp", "AKIAIOSFODNN7EXAMPLE", None])
+def test_a24_an_id_stays_as_it_is_even_where_it_looks_like_a_token(request_id: str | None) -> None:
+    assert draft(request_id=request_id).request_id == request_id
+
+
+def test_a24_digests_stay_as_they_are() -> None:
+    facts = {"digest": "ab" * 32, "hash": "0f" * 32, "votes": ["ana", "ben"]}
+    assert draft(facts=facts).facts == facts
 
 
 @given(st.text(max_size=30))

@@ -16,11 +16,15 @@ EVENTS = {"app_mention": "app_mentions:read"} | {
 }
 AGENT = "assistant:write"
 """For the agent view; no method that we call."""
+EMAIL = "users:read.email"
+"""For what `users.info` says about an account: who approves is known by their address."""
 
 
 def test_the_manifest_asks_for_the_scopes_of_our_methods_and_events_and_no_others() -> None:
     methods = load()
-    needed = {scope for name in Method for scope in methods[name].scopes} | set(EVENTS.values()) | {AGENT, "commands"}
+    needed = (
+        {scope for name in Method for scope in methods[name].scopes} | set(EVENTS.values()) | {AGENT, EMAIL, "commands"}
+    )
     assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == needed == SCOPES
 
 
@@ -33,4 +37,7 @@ def test_the_manifest_has_our_command_and_reserves_nothing_that_is_not_there() -
     assert command["command"] == "/diagnose"
     assert command["command"] in lines.USAGE
     assert "shortcuts" not in MANIFEST["features"]
-    assert MANIFEST["settings"]["interactivity"]["is_enabled"] is False
+
+
+def test_the_manifest_lets_buttons_and_modals_reach_the_listeners() -> None:
+    assert MANIFEST["settings"]["interactivity"]["is_enabled"] is True

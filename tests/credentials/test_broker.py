@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import traceback
 from collections.abc import AsyncIterator, Sequence
 
@@ -247,6 +248,40 @@ async def test_a_lease_whose_store_is_configured_no_more_stays_in_the_journal(
     await use(broker, [USER])
     assert await Broker({}, journal, owner="runner-1").sweep() == Swept(returned=0, left=1)
     assert journal.happenings()[-1] is Happening.UNRETURNED
+
+
+async def test_a_lease_whose_reference_cannot_be_read_does_not_keep_the_others(
+    broker: Broker, store: StrictStore, journal: StrictJournal
+) -> None:
+    journal.broken = {Happening.RETURNED}
+    await use(broker, [USER])
+    await use(broker, [OTHER])
+    journal.broken = set()
+    journal.notes[0] = dataclasses.replace(journal.notes[0], references=("not a reference",))
+    assert await broker.sweep() == Swept(returned=1, left=1)
+
+
+async def test_two_sweeps_at_once_return_a_lease_once(
+    broker: Broker, store: StrictStore, journal: StrictJournal
+) -> None:
+    store.fails["revoke"] = CredentialsUnavailable("Vault is sealed")
+    await use(broker, [USER])
+    del store.fails["revoke"]
+    swept = await asyncio.gather(broker.sweep(), broker.sweep())
+    assert sorted(each.returned for each in swept) == [0, 1]
+    assert journal.happenings().count(Happening.RETURNED) == 1
+
+
+async def test_a_sweep_while_a_lease_is_being_returned_leaves_it_to_that(
+    broker: Broker, store: StrictStore, journal: StrictJournal
+) -> None:
+    gate = store.gates["revoke"] = Gate()
+    using = asyncio.create_task(use(broker, [USER]))
+    await gate.reached.wait()
+    assert await broker.sweep() == Swept(returned=0, left=0)
+    gate.opened.set()
+    await using
+    assert journal.happenings() == [Happening.LENT, Happening.RETURNED]
 
 
 async def test_a_sweep_without_a_readable_journal_says_so(broker: Broker, journal: StrictJournal) -> None:

@@ -3,9 +3,13 @@ import dataclasses
 import json
 import pickle
 import traceback
+from typing import Any
 
 import orjson
+import pydantic
+import pydantic_core
 import pytest
+import temporalio.converter
 
 from approvals.credentials.errors import CredentialsEnded, CredentialsMissing, CredentialsRefused
 from approvals.credentials.reference import Reference
@@ -42,6 +46,18 @@ def test_a24_a_secret_cannot_be_pickled_copied_or_put_into_json() -> None:
         with pytest.raises(TypeError) as caught:
             attempt()
         assert VALUE not in "".join(traceback.format_exception(caught.value))
+    one.forget()
+
+
+def test_a21_a_secret_cannot_be_an_argument_or_a_result_of_an_activity() -> None:
+    one = secret()
+    for value in (one, [one], Holder(one)):
+        with pytest.raises(TypeError) as caught:
+            temporalio.converter.default().payload_converter.to_payloads([value])
+        assert VALUE not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(pydantic_core.PydanticSerializationError) as refused:
+        pydantic.TypeAdapter(Any).dump_json([one])
+    assert VALUE not in str(refused.value)
     one.forget()
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import re
 import time
 import traceback
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
+import hvac
 import pytest
 from structlog.testing import capture_logs
 
@@ -19,15 +22,16 @@ from approvals.credentials.errors import (
     CredentialsUnavailable,
 )
 from approvals.credentials.journal import Happening
+from approvals.credentials.logins import AppRole, Ask
 from approvals.credentials.provider import Lease, held
 from approvals.credentials.reference import Reference, Scheme
 from approvals.credentials.vault import Vault
-from approvals.credentials.vault_http import Address
+from approvals.credentials.vault_http import Address, VaultHttp
 from tests.credentials.conftest import Open, address, approle
 from tests.credentials.journals import StrictJournal
 from tests.postgres_server import PostgresServer
 from tests.servers import free_port
-from tests.vault import VaultServer
+from tests.vault import VaultServer, openbao
 
 USER, PASSWORD = (Reference.parse(f"vault:database/creds/ro#{field}") for field in ("username", "password"))
 BRIEF_USER, BRIEF_PASSWORD = (
@@ -220,17 +224,6 @@ async def test_a_sealed_vault_is_unavailable_and_serves_again_when_it_is_opened(
     assert grant.secrets[API].reveal() == "a-value-of-the-kv-engine"
 
 
-async def test_a_short_outage_is_waited_for(bao_on_disk: VaultServer, tmp_path: Path, opened: Open) -> None:
-    vault = await opened(bao_on_disk, approle(bao_on_disk, tmp_path))
-    await vault.fetch([API], ttl_s=30)
-    await asyncio.to_thread(bao_on_disk.seal)
-    fetching = asyncio.create_task(vault.fetch([API], ttl_s=30))
-    await asyncio.sleep(0.05)
-    assert not fetching.done()
-    await asyncio.to_thread(bao_on_disk.unseal)
-    assert (await fetching).secrets[API].reveal() == "a-value-of-the-kv-engine"
-
-
 async def test_health_tells_sealed_down_and_logged_in_apart_and_uses_up_no_login(
     bao: VaultServer, tmp_path: Path, opened: Open
 ) -> None:
@@ -321,6 +314,107 @@ def test_credentials_go_over_https_or_stay_on_this_machine(url: str, in_developm
     else:
         with pytest.raises(ValueError, match="the address of Vault"):
             Address(url=url, in_development=in_development)
+
+
+class LoggedIn:
+    """A login that needs no Vault."""
+
+    async def log_in(self, ask: Ask) -> Mapping[str, Any]:
+        del ask
+        return {"client_token": "token-of-a-script", "accessor": "a", "lease_duration": 600, "renewable": True}
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+async def test_a_short_outage_is_waited_for() -> None:
+    sealed, good, gone = (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        for status, body in (
+            ("503 Service Unavailable", '{"errors": ["Vault is sealed"]}'),
+            ("200 OK", '{"data": {"data": {"token": "a-value-of-the-script"}}}'),
+            ("204 No Content", ""),
+        )
+    )
+    async with scripted(sealed, sealed, good, gone) as url:
+        vault = Vault(Address(url=url, kv_mount="secret"), LoggedIn())
+        assert (await vault.fetch([API], ttl_s=30)).secrets[API].reveal() == "a-value-of-the-script"
+        await vault.aclose()
+
+
+@contextlib.asynccontextmanager
+async def scripted(*answers: bytes) -> AsyncGenerator[str]:
+    """A server that gives each request the next of these answers; all must be asked for."""
+    left = list(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        await reader.readexactly(int(length[1]) if length else 0)
+        writer.write(left.pop(0).replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    assert not left
+
+
+async def test_vaults_certificate_is_checked(tmp_path: Path) -> None:
+    with openbao(tmp_path, tls=True) as server:
+        trusted = Vault(Address(url=server.url, ca_file=server.ca_file), approle_nobody(tmp_path))
+        assert await trusted.health() == "answers; not logged in yet"
+        await trusted.aclose()
+        stranger = Vault(Address(url=server.url), approle_nobody(tmp_path))
+        with pytest.raises(CredentialsUnavailable, match="cannot be reached for the health of Vault: SSLError"):
+            await stranger.health()
+        await stranger.aclose()
+
+
+async def test_neither_proxies_nor_tokens_of_the_environment_are_used(
+    bao: VaultServer, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = approle(bao, tmp_path)
+    for name, value in (
+        ("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1"), ("VAULT_TOKEN", bao.root_token),
+        ("VAULT_ADDR", "http://127.0.0.1:1"), ("NETRC", str(tmp_path / "netrc")),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    vault = await opened(bao, login)
+    grant = await vault.fetch([API], ttl_s=30)
+    assert grant.secrets[API].reveal() == "a-value-of-the-kv-engine"
+    with pytest.raises(CredentialsRefused, match="no policy"):
+        await vault.fetch([Reference.parse("vault:secret/others#token")], ttl_s=30)
+
+
+async def test_a_namespace_is_a_vault_of_its_own(bao: VaultServer, tmp_path: Path) -> None:
+    await asyncio.to_thread(bao.root.adapter.post, "/v1/sys/namespaces/team")
+    inside = VaultHttp(Address(url=bao.url, namespace="team"))
+    api = Reference.parse("vault:kv/locum/api#token")
+
+    async def arrange(method: str, path: str, body: dict[str, object]) -> dict[str, Any]:
+        return dict(await inside.once(method, path, body, token=bao.root_token, what="the arrangement"))
+
+    await arrange("post", "sys/mounts/kv", {"type": "kv", "options": {"version": "2"}})
+    await arrange("post", "kv/data/locum/api", {"data": {"token": "a-value-of-the-team"}})
+    await arrange("put", "sys/policies/acl/locum", {"policy": 'path "kv/data/*" { capabilities = ["read"] }'})
+    await arrange("post", "sys/auth/approle", {"type": "approle"})
+    await arrange("post", "auth/approle/role/locum", {"token_policies": "locum", "secret_id_num_uses": 1})
+    role_id = (await arrange("get", "auth/approle/role/locum/role-id", {}))["data"]["role_id"]
+    inside.close()
+    root = hvac.Client(url=bao.url, token=bao.root_token, namespace="team")
+    (tmp_path / "wrapped").write_text(
+        cast("Any", root).auth.approle.generate_secret_id("locum", wrap_ttl="60s")["wrap_info"]["token"]
+    )
+    login = AppRole(role_id=role_id, wrapped_file=tmp_path / "wrapped")
+    vault = Vault(Address(url=bao.url, namespace="team"), login)
+    assert (await vault.fetch([api], ttl_s=30)).secrets[api].reveal() == "a-value-of-the-team"
+    await vault.aclose()
+
+
+def approle_nobody(folder: Path) -> AppRole:
+    return AppRole(role_id="nobody", wrapped_file=folder / "none")
 
 
 async def test_closing_ends_our_login_and_every_lease_that_it_made(

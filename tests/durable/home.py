@@ -1,7 +1,7 @@
 """A whole Locum without Slack and model: real embedded servers, real worker, and fakes as strict as the ports."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from temporalio.client import WorkflowExecutionStatus
 from whenever import Instant
 
+from agents.again import Again
 from agents.alert import Alert, AlertStatus, fingerprint
 from agents.case import SessionId
 from agents.diagnosis import Diagnosis, Mode
@@ -24,7 +25,7 @@ from bot.stores.connection import Store, connect
 from bot.stores.inbox import Delivery, Inbox
 from bot.stores.incidents import Incidents
 from bot.stores.sessions import Sessions
-from bot.workflows import service
+from bot.workflows import service, workers
 from bot.workflows.activities import Activities
 from bot.workflows.desk import TemporalDesk
 
@@ -58,6 +59,12 @@ class Thinker:
             self.at_once -= 1
         on_event(FindingSeen(specialist=specialist, cause="c", entity="pod/a/b", severity="info", summary="seen"))
         await self.sessions.save_report(session_id, Report(specialist=specialist))
+
+    async def wants(self, session_id: SessionId) -> tuple[Mapping[str, str], int, float]:
+        return {}, 0, 0.0
+
+    async def look_again(self, session_id: SessionId, watched: Sequence[tuple[str, str]], since: Instant) -> Again:
+        raise AssertionError("nothing was done, so nobody looks again")
 
     async def conclude(self, session_id: SessionId) -> None:
         reports = await self.sessions.reports(session_id)
@@ -202,12 +209,12 @@ async def home_on(
     await store.flushall()
     client = await service.connect(endpoints.temporal_address, namespace="locum", tls=False)
     inbox, incidents, sessions = Inbox(store), incidents_of(store), Sessions(store)
-    workflows = service.Workflows(client, quiet_s=quiet_s)
+    workflows = service.Workflows(client, quiet_s=quiet_s, has_approvals=False)
     thinker, room = Thinker(sessions, tuple(names)), Room(store)
     intake = Intake(Settings(), inbox=inbox, incidents=incidents, workflows=workflows, reader="r")
     activities = Activities(incidents=incidents, sessions=sessions, investigator=thinker, threads=room)
     desk = TemporalDesk(incidents=incidents, sessions=sessions, workflows=workflows)
-    async with service.worker(client, activities):
+    async with workers.worker(client, activities):
         reading = asyncio.create_task(intake.run())
         try:
             yield Home(endpoints, store, inbox, incidents, sessions, workflows, desk, thinker, room, intake, client)

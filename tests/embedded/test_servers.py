@@ -62,7 +62,7 @@ async def test_a_server_that_dies_comes_back_with_its_data_and_callers_wait_for_
         marks = RedisMarks(store)
         await marks.put("thread", "1.2")
         client = await service.connect(found.temporal_address, namespace="locum", tls=False)
-        workflows = service.Workflows(client, quiet_s=1)
+        workflows = service.Workflows(client, quiet_s=1, has_approvals=False)
         before = [each.pid for each in found.embedded]
         for pid in before:
             assert pid is not None

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import urllib.error
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ HOME = "locum"
 Object = dict[str, Any]
 
 PATHS = {
+    "Namespace": "/api/v1/namespaces",
     "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
@@ -89,12 +90,7 @@ def exists(server: ApiServer, kind: str, namespace: str, name: str) -> bool:
 
 def install(server: ApiServer, documents: Sequence[Object]) -> None:
     """Applies the identities of a rendered chart, and what they may do."""
-    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
-    for path, obj in [("/api/v1/namespaces", home)]:
-        try:
-            server.create(path, obj)
-        except urllib.error.HTTPError as e:
-            assert e.code == 409
+    put(server, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}})
     for each in documents:
         if each["kind"] in IDENTITIES:
             put(server, each, HOME)
@@ -122,10 +118,20 @@ def kubeconfig(server: ApiServer, folder: Path, bearer: str, *, host: str = "", 
     return path
 
 
-def may(server: ApiServer, account: str, verb: str, resource: str, group: str, namespace: str) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """One thing that an identity may do or not."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    namespace: str = ""
+
+
+def may(server: ApiServer, account: str, right: Right) -> bool:
     """Whether a ServiceAccount of the chart may do something, as the server's own authorizer says."""
-    attributes: Object = {"verb": verb, "group": group, "namespace": namespace}
-    attributes["resource"], _, attributes["subresource"] = resource.partition("/")
+    attributes: Object = {"verb": right.verb, "group": right.group, "namespace": right.namespace}
+    attributes["resource"], _, attributes["subresource"] = right.resource.partition("/")
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
@@ -140,21 +146,24 @@ def may(server: ApiServer, account: str, verb: str, resource: str, group: str, n
 
 async def settled(server: ApiServer, documents: Sequence[Object]) -> None:
     """Returns when the authorizer has heard of every rule for the runner."""
-    roles = [
-        each for each in documents if each["kind"] in ("Role", "ClusterRole") and "runner" in str(each["metadata"])
-    ]
-    asked = [
-        (verb, resource, group, each["metadata"].get("namespace", ""))
-        for each in roles
+    asked = rights(each for each in documents if "runner" in each["metadata"]["name"])
+    async with asyncio.timeout(10):
+        for each in asked:
+            while not await asyncio.to_thread(may, server, "runner", each):  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.02)
+
+
+def rights(documents: Iterable[Object]) -> list[Right]:
+    """Everything that the roles among the documents allow."""
+    return [
+        Right(verb=verb, resource=resource, group=group, namespace=each["metadata"].get("namespace", ""))
+        for each in documents
+        if each["kind"] in ("Role", "ClusterRole")
         for rule in each["rules"]
         for verb in rule["verbs"]
         for resource in rule["resources"]
         for group in rule["apiGroups"]
     ]
-    async with asyncio.timeout(10):
-        for verb, resource, group, namespace in asked:
-            while not await asyncio.to_thread(may, server, "runner", verb, resource, group, namespace):  # noqa: ASYNC110 - it is another process
-                await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -197,7 +206,8 @@ def deployment(**template: Any) -> Object:
 
 
 def stateful(kind: str = "StatefulSet") -> Object:
-    made = deployment() | {"kind": kind, "apiVersion": "apps/v1"}
+    made = deployment()
+    made["kind"] = kind
     if kind == "StatefulSet":
         made["spec"]["serviceName"] = "cart"
     else:
@@ -321,7 +331,7 @@ def history(server: ApiServer, namespace: str, kind: str) -> None:
             template["metadata"]["labels"] = labels
             metadata |= {"labels": labels, "annotations": {"deployment.kubernetes.io/revision": str(revision)}}
             spec = {"replicas": revision - 1, "selector": {"matchLabels": labels}, "template": template}
-            made = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": spec}
+            made: Object = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": spec}
         else:
             data = {"spec": {"template": {"$patch": "replace", **template}}}
             made = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "revision": revision}

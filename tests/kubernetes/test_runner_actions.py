@@ -107,6 +107,7 @@ async def test_a_rollback_takes_the_template_of_the_revision_and_leads_back(give
         assert changed == ["-        image: registry.test/cart:1", "+        image: registry.test/cart:0"]
         assert plan.blast_radius.startswith("From revision 2 to 1. ")
         assert plan.undo == read({"name": "rollback-workload", "target": target, "arguments": {"revision": 2}})
+        assert plan.undo
         await done(runner, plan, "request-1")
         await done(runner, await runner.plan(plan.undo), "request-2")
 

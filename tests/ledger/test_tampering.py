@@ -1,6 +1,7 @@
 """Whoever reaches the database itself: what it refuses, and what is found of the rest."""
 
 import asyncio
+import importlib
 import itertools
 import json
 import sqlite3
@@ -12,7 +13,6 @@ import psycopg
 import pytest
 
 from approvals.audit import anchor_line
-from bot.cli import audit
 from bot.cli.audit import run_show, run_verify
 from bot.cli.outcome import BadInput
 from bot.stores.ledger.errors import LedgerDamaged
@@ -143,7 +143,7 @@ def test_a22_the_command_says_that_it_is_intact(url: str, capsys: pytest.Capture
 def test_a22_a_chain_longer_than_one_page_is_read_to_its_end(
     sqlite_url: str, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "PAGE", 3)
+    monkeypatch.setattr(importlib.import_module("bot.cli.audit"), "PAGE", 3)
     asyncio.run(written(sqlite_url, 7))
     assert verified(sqlite_url, capsys)[1]["entries"] == 7
     without_rules(file, "UPDATE ledger_entries SET actor = 'me' WHERE seq = 7")

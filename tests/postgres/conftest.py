@@ -1,10 +1,12 @@
 """Real PostgreSQL servers: one that many tests share, and pairs of primary and replica."""
 
+import asyncio
 import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncGenerator, Callable, Generator
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,6 @@ SETTINGS = {
     "autovacuum": "off",
 }
 
-Connect = Callable[..., LivePostgres]
-
 
 def prepared(server: PostgresServer) -> PostgresServer:
     """A role that may watch, one that may not, and a table with a row."""
@@ -40,10 +40,17 @@ def prepared(server: PostgresServer) -> PostgresServer:
     return server
 
 
+@contextlib.contextmanager
+def folder() -> Generator[Path]:
+    """Where a server that does not run as root may live: pytest closes its own folders to others when it starts."""
+    with tempfile.TemporaryDirectory(prefix="locum-pg-", ignore_cleanup_errors=True) as place:
+        yield Path(place)
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgresServer]:
+def server() -> Generator[PostgresServer]:
     """The shared server. It has 16 connections, 3 of them reserved."""
-    with postgres(tmp_path_factory.mktemp("pg"), SETTINGS) as running:
+    with folder() as place, postgres(place, SETTINGS) as running:
         yield prepared(running)
 
 
@@ -87,6 +94,34 @@ class Sessions:
         self._server.rows(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'shop' AND pid > 0"
         )
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def listening(serve: Serve) -> AsyncGenerator[int]:
+    """Serves whoever connects, from the port that it gives, and waits for the last to be served."""
+    serving: set[asyncio.Task[None]] = set()
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await serve(reader, writer)
+        await closed(writer)
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(served(reader, writer)))
+
+    async with await asyncio.start_server(begin, "127.0.0.1", 0) as taking:
+        yield int(taking.sockets[0].getsockname()[1])
+        await asyncio.wait_for(asyncio.gather(*serving), timeout=10)
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    """Closes a connection to its end."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from tests.network.conftest import Pair, signed
-from tests.postgres.conftest import live
+from tests.postgres.conftest import closed, live
 from tests.postgres_server import PostgresServer
 from tools.errors import ToolUnavailable
 
@@ -21,37 +22,42 @@ HOST = "127.0.0.1"
 async def in_front_of(server: PostgresServer, context: ssl.SSLContext) -> AsyncGenerator[int]:
     """Takes TLS as PostgreSQL negotiates it, and hands what is inside to the server; gives the port."""
 
-    serving: set[asyncio.Task[None]] = set()
+    loop = asyncio.get_running_loop()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(taken: socket.socket) -> None:
+        await loop.sock_recv(taken, 8)
+        await loop.sock_sendall(taken, b"S")
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
         try:
-            await reader.readexactly(8)
-            writer.write(b"S")
-            await writer.start_tls(context, ssl_handshake_timeout=1)
-            inner, outer = await asyncio.open_connection(HOST, server.port)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(relay(reader, outer))
-                both.create_task(relay(inner, writer))
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol, taken, ssl=context, ssl_handshake_timeout=5
+            )
         except OSError:
             # Who does not like the certificate goes away.
-            writer.transport.abort()
+            return
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        inner, outer = await asyncio.open_connection(HOST, server.port)
+        await asyncio.gather(relay(reader, outer), relay(inner, writer), return_exceptions=True)
+        await closed(outer)
+        await closed(writer)
 
-    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.add(asyncio.create_task(serve(reader, writer)))
+    with socket.create_server((HOST, 0)) as taking:
+        taking.setblocking(False)
 
-    listening = await asyncio.start_server(begin, HOST, 0)
-    try:
-        yield int(listening.sockets[0].getsockname()[1])
-    finally:
-        listening.close()
-        await asyncio.wait_for(asyncio.gather(*serving), timeout=10)
+        async def serve_one() -> None:
+            taken, _ = await loop.sock_accept(taking)
+            with taken:
+                await serve(taken)
+
+        served = asyncio.create_task(serve_one())
+        yield int(taking.getsockname()[1])
+        await asyncio.wait_for(served, timeout=10)
 
 
 async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while part := await source.read(65_536):
-            target.write(part)
-            await target.drain()
+    while part := await source.read(65_536):
+        target.write(part)
     target.close()
 
 

@@ -14,14 +14,15 @@ from agents.causes import run
 from agents.finding import Severity
 from agents.rules.postgres import sessions as rules
 from agents.scene import Scene
-from tests.postgres.conftest import PASSWORD, Sessions, live
+from tests.postgres.conftest import PASSWORD, Sessions, closed, listening, live
 from tests.postgres_server import PostgresServer
 from tests.rules.builders import case
 from tests.servers import free_port
 from tools.caching import MemoryCache
-from tools.errors import ToolError, ToolRetry
+from tools.errors import ToolError, ToolRetry, ToolUnavailable
 from tools.evidence import Evidence, Outcome
 from tools.looking import Looker
+from tools.postgres.live import LivePostgres
 from tools.postgres.queries import QUERIES
 from tools.world import Postgres, World
 
@@ -39,6 +40,35 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def runs_in(server: PostgresServer, database: str) -> bool:
+    found = server.rows("SELECT datname FROM pg_stat_activity WHERE state = 'active' AND application_name = 'locum'")
+    return (database,) in found
+
+
+@contextlib.asynccontextmanager
+async def in_between(server: PostgresServer) -> AsyncGenerator[tuple[int, Callable[[], None]]]:
+    """A way to the server, and what makes it swallow everything from then on; nobody is told."""
+    is_open = True
+
+    def cut() -> None:
+        nonlocal is_open
+        is_open = False
+
+    async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while part := await source.read(65_536):
+            if is_open:
+                target.write(part)
+        target.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(relay(reader, outer), relay(inner, writer), return_exceptions=True)
+        await closed(outer)
+
+    async with listening(serve) as port:
+        yield port, cut
+
+
 async def waiting(deployment: Postgres, count: int) -> bool:
     return sum(bool(row["blocked_by"]) for row in await deployment.query("locks")) == count
 
@@ -50,6 +80,7 @@ async def test_every_query_is_understood_by_the_server(server: PostgresServer) -
 
 
 async def test_a_quiet_server_is_told_as_it_is(server: PostgresServer) -> None:
+    server.run("SELECT pg_stat_statements_reset()")
     seen = {what: await look(what, live(server)) for what in TOOLS}
     assert [what for what in TOOLS if seen[what].outcome is not Outcome.FOUND] == ["activity", "locks", "slow_queries"]
     assert all(seen[what].outcome is Outcome.EMPTY for what in ("activity", "locks", "slow_queries"))
@@ -65,7 +96,7 @@ async def test_a_quiet_server_is_told_as_it_is(server: PostgresServer) -> None:
 
 async def test_the_query_of_an_evidence_is_sql_that_gives_the_same(server: PostgresServer) -> None:
     seen = await look("status", live(server))
-    for statement in seen.query.split(";\n"):
+    for statement in seen.query.split("; "):
         with psycopg.connect(server.dsn("watcher", PASSWORD)) as connection:
             assert connection.execute(statement.encode()).fetchall()
 
@@ -303,6 +334,41 @@ async def test_a_query_that_never_ends_is_given_up_on_both_sides(server: Postgre
     with pytest.raises(ToolError, match=r"did not answer statements in 0\.4 s"):
         await sleeping.query("statements")
     assert server.rows("SELECT 1 FROM pg_stat_activity WHERE datname = 'sleeping' AND state = 'active'") == []
+
+
+async def test_a_server_that_never_answers_is_given_up_in_time() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del writer
+        await reader.read()
+
+    async with listening(say_nothing) as port:
+        silent = LivePostgres("orders", host="127.0.0.1", port=port, timeout_s=0.2)
+        with pytest.raises(ToolUnavailable, match="did not take a connection in 200 ms"):
+            await silent.query("server")
+
+
+async def test_a_server_that_goes_away_in_the_middle_is_given_up_in_time(server: PostgresServer) -> None:
+    planted(server, "stuck", "BEGIN PERFORM pg_sleep(60); RETURN 'x'; END")
+    async with in_between(server) as (port, cut):
+        orders = live(server, database="stuck", port=port, timeout_s=0.3)
+        asked = asyncio.create_task(orders.query("statements"))
+        await until(lambda: runs_in(server, "stuck"))
+        cut()
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(ToolUnavailable, match=r"did not answer statements in 0\.3 s"):
+            await asked
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_a_server_that_lacks_what_is_asked_for_is_no_source(server: PostgresServer) -> None:
+    with psycopg.connect(server.owner, autocommit=True) as owner:
+        owner.execute("CREATE DATABASE ancient")
+    with psycopg.connect(server.owner, dbname="ancient", autocommit=True) as owner:
+        owner.execute("SET allow_system_table_mods = on")
+        owner.execute("DROP VIEW pg_catalog.pg_stat_replication")
+    seen = await look("replication", live(server, database="ancient"))
+    assert seen.outcome is Outcome.NO_SOURCE
+    assert "does not know what replication asks for: it is older than 13" in seen.why
 
 
 async def test_all_questions_share_one_connection_and_leave_none_behind(server: PostgresServer) -> None:

@@ -10,7 +10,7 @@ import pytest
 from agents.causes import run
 from agents.rules.postgres import replicas as rules
 from agents.scene import Scene
-from tests.postgres.conftest import SETTINGS, live, prepared, replica
+from tests.postgres.conftest import SETTINGS, folder, live, prepared, replica
 from tests.postgres.test_live import look
 from tests.postgres_server import PostgresServer, postgres
 from tests.rules.builders import case
@@ -27,11 +27,14 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Generator[Pair]:
+def pair() -> Generator[Pair]:
     with ExitStack() as both:
+        places = [both.enter_context(folder()) for _ in range(2)]
         first = both.enter_context(ExitStack())
-        primary = prepared(first.enter_context(postgres(tmp_path_factory.mktemp("pr"), SETTINGS)))
-        second = both.enter_context(replica(primary, tmp_path_factory.mktemp("re")))
+        # The extension is there and its library is not: as it is for whoever forgot the restart.
+        settings = {name: value for name, value in SETTINGS.items() if name != "shared_preload_libraries"}
+        primary = prepared(first.enter_context(postgres(places[0], settings)))
+        second = both.enter_context(replica(primary, places[1]))
         yield Pair(primary=primary, replica=second, stop_primary=first.close)
 
 
@@ -67,6 +70,12 @@ async def test_both_ends_tell_of_a_replica_that_keeps_up(pair: Pair) -> None:
     for what in ("status", "vacuum", "activity", "locks", "connections", "slow_queries"):
         # A replica answers everything too.
         assert (await look(what, standby)).outcome in (Outcome.FOUND, Outcome.EMPTY), what
+
+
+async def test_an_extension_that_was_not_loaded_is_no_source_and_says_how(pair: Pair) -> None:
+    seen = await look("slow_queries", live(pair.primary))
+    assert seen.outcome is Outcome.NO_SOURCE
+    assert "add it to shared_preload_libraries, restart" in seen.why
 
 
 async def test_replay_that_is_paused_piles_up_and_is_found_at_the_replica(pair: Pair) -> None:

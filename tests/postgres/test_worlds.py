@@ -115,6 +115,28 @@ async def test_a_deployment_nobody_unsealed_is_not_looked_at_and_says_what_it_ne
     assert set(seen.data[1]) == {"deployment", "entity", "gap"}
 
 
+def stands(pid: int, *blocked_by: int) -> dict[str, Any]:
+    return {"pid": pid, "state": "active", "blocked_by": list(blocked_by) or None, "query_s": float(pid)}
+
+
+async def test_long_and_many_chains_are_cut_and_the_cut_is_said() -> None:
+    rows = [stands(1), *(stands(pid, 1) for pid in range(2, 20))]
+    rows += [row for pid in range(100, 124, 2) for row in (stands(pid), stands(pid + 1, pid))]
+    seen = await look("locks", Kept("orders", {"locks": rows}))
+    (found,) = seen.data
+    assert (found["waiting"], len(found["chains"]), found["chains"][0]["blocked"]) == (30, 13, 18)
+    assert "[… 8 more …]" in seen.excerpt
+    assert "[… 3 more chains …]" in seen.excerpt
+
+
+async def test_who_waits_for_several_is_behind_each_and_a_circle_has_no_head() -> None:
+    seen = await look("locks", Kept("orders", {"locks": [stands(1), stands(2, 1), stands(3, 1), stands(4, 2, 3)]}))
+    assert [(one["head"]["pid"], one["blocked"]) for one in seen.data[0]["chains"]] == [(1, 3)]
+    circle = await look("locks", Kept("orders", {"locks": [stands(1, 2), stands(2, 1)]}))
+    assert circle.data[0]["chains"] == []
+    assert "2 wait for each other" in circle.excerpt
+
+
 async def test_one_deployment_is_asked_by_name_and_an_unknown_name_is_told() -> None:
     orders = Kept("orders", {"activity": [{"pid": 1, "state": "active", "query_s": 5.0}], "prepared": []})
     billing = SealedPostgres("billing", ["op://ops/billing/password"])

@@ -13,6 +13,7 @@ from agents.scene import Scene
 from tests.rules.builders import case
 from tests.rules.looks import found, postgres
 from tools.evidence import Evidence
+from tools.postgres.queries import QUERIES, shown
 
 GIB = 2**30
 HOLDER = {"role": "shop", "application": "cart", "count": 45, "stale": 5}
@@ -155,7 +156,9 @@ def test_it_fires_and_its_healthy_twin_does_not(
 ) -> None:
     (only,) = found(of, world(postgres(tool, **{**well, **sick})))
     assert (only.cause, str(only.entity)) == (of.cause.id, "postgres//main")
-    assert all(each.query.endswith("-- main") for each in only.evidence)
+    # Cited is the one statement that shows it, of the several that the tool sends.
+    assert all(each.query.endswith(" -- main") and "; " not in each.query for each in only.evidence)
+    assert all(each.query.removesuffix(" -- main") in map(shown, QUERIES) for each in only.evidence)
     assert found(of, world(postgres(tool, **well))) == []
     assert found(of, world()) == []
 

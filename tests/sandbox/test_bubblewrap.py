@@ -4,14 +4,8 @@ import asyncio
 import contextlib
 import os
 import platform
-import secrets
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
-import textwrap
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -24,50 +18,6 @@ from tests.sandbox.running import perl, shell, within
 
 HERE = Path(__file__).resolve()
 NO_SUCH_FILE = "No such file or directory"
-
-
-def processes(mark: str) -> list[int]:
-    """Processes of this machine that have a mark among their arguments."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and mark.encode() in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
-    return found
-
-
-def is_perl(process: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"/usr/bin/perl\0")
-    return False
-
-
-async def until_gone(mark: str) -> None:
-    """Returns when none is left; the kernel ends them all at once, and takes a moment to."""
-    async with asyncio.timeout(5):
-        while processes(mark):  # noqa: ASYNC110 - other processes
-            await asyncio.sleep(0.01)
-
-
-async def until_there(mark: str) -> None:
-    """Returns when the command itself runs, beyond the programs that set it up and hold its arguments as well."""
-    async with asyncio.timeout(10):
-        while not any(is_perl(process) for process in processes(mark)):  # noqa: ASYNC110 - other processes
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def mark() -> str:
-    return f"mark-{secrets.token_hex(8)}"
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that everybody may read: what is in it is out of reach for no other reason than the sandbox."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
 
 
 @contextlib.asynccontextmanager
@@ -135,7 +85,7 @@ async def test_a_program_outside_of_the_programs_of_the_machine_is_refused(
 # The host's files, processes and environment
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/shadow", str(HERE), str(Path.home()), "/proc/1/environ", "/sys"])
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/shadow", str(HERE), "/home", "/root", "/proc/1/environ", "/sys"])
 async def test_b10_the_hosts_files_are_not_there(bubblewrap: Bubblewrap, path: str) -> None:
     ran = await bubblewrap.run(Command(run_id="run-1", argv=("/usr/bin/ls", "-d", path), network=True))
     assert ran.exit_code != 0
@@ -207,8 +157,9 @@ async def test_a_command_is_nobody_and_has_no_capabilities(bubblewrap: Bubblewra
 
 
 async def test_a_setuid_program_gives_no_more_rights(bubblewrap: Bubblewrap) -> None:
-    ran = await bubblewrap.run(shell("for p in su passwd mount; do $p; done; id -u"))
-    assert ran.stdout.splitlines()[-1] == "65534"
+    # The system call prctl, with its question 39: whether new privileges are out of the question.
+    number = {"x86_64": 157, "aarch64": 167}[platform.machine()]
+    assert (await bubblewrap.run(perl(f"print syscall({number}, 39, 0, 0, 0, 0)"))).stdout == "1"
 
 
 # The network
@@ -343,172 +294,3 @@ async def test_a_machine_without_a_filter_runs_nothing(bubblewrap: Bubblewrap, m
     monkeypatch.setattr(platform, "machine", lambda: "sparc")
     with pytest.raises(SandboxUnavailable, match="no filter of system calls for 'sparc'"):
         await bubblewrap.check()
-
-
-# Limits
-
-
-async def test_the_wall_limit_ends_all_descendants(bubblewrap: Bubblewrap, mark: str) -> None:
-    # Detached, with its own session and without our pipes: only the namespace's end reaches it.
-    script = "for (1..3) { if (fork == 0) { setpgrp; close STDOUT; close STDERR; sleep 600 } } sleep 600"
-    task = asyncio.create_task(bubblewrap.run(perl(script, mark, limits=within(1.5))))
-    await until_there(mark)
-    ran = await task
-    assert (ran.ended, ran.exit_code) == (Ended.TIMED_OUT, None)
-    assert 1.4 < ran.seconds < 5
-    await until_gone(mark)
-
-
-async def test_descendants_end_with_the_command(bubblewrap: Bubblewrap, mark: str) -> None:
-    script = "if (fork == 0) { setpgrp; sleep 600 } print 'done'"
-    ran = await bubblewrap.run(perl(script, mark))
-    assert (ran.ended, ran.exit_code, ran.stdout) == (Ended.EXITED, 0, "done")
-    await until_gone(mark)
-
-
-async def test_a_cancelled_run_is_ended(bubblewrap: Bubblewrap, mark: str) -> None:
-    task = asyncio.create_task(bubblewrap.run(perl("fork; sleep 600", mark, limits=within(60))))
-    await until_there(mark)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await until_gone(mark)
-
-
-async def test_a_command_dies_with_the_process_that_runs_it(bubblewrap: Bubblewrap, mark: str) -> None:
-    script = """
-        import asyncio, sys
-        from approvals.sandbox.bubblewrap import Bubblewrap
-        from approvals.sandbox.port import Command
-        argv = ("/usr/bin/perl", "-e", "fork; sleep 600", sys.stdin.readline().strip())
-        asyncio.run(Bubblewrap().run(Command(run_id="run-1", argv=argv)))
-    """
-    root = HERE.parents[2]
-    parent = subprocess.Popen(  # noqa: ASYNC220 - it is to be killed without a word
-        [sys.executable, "-c", textwrap.dedent(script)], stdin=subprocess.PIPE, cwd=root
-    )
-    try:
-        assert parent.stdin is not None
-        parent.stdin.write(f"{mark}\n".encode())
-        parent.stdin.close()
-        await until_there(mark)
-        parent.send_signal(signal.SIGKILL)
-        await until_gone(mark)
-    finally:
-        parent.kill()
-        parent.wait()
-
-
-async def test_a_command_that_nobody_is_left_to_end_ends_with_its_time(
-    bubblewrap: Bubblewrap, open_folder: Path, mark: str
-) -> None:
-    """As when the process that runs it dies before bubblewrap has bound itself to it."""
-    script = "exec '/usr/bin/bwrap', grep { $_ ne '--die-with-parent' } @ARGV"
-    unbound = wrapper(open_folder, script)
-    task = asyncio.create_task(unbound.run(perl("fork; sleep 600", mark, limits=within(1))))
-    await until_there(mark)
-    assert (await task).ended is Ended.TIMED_OUT
-    await until_gone(mark)
-
-
-async def test_a_fork_bomb_is_bounded(bubblewrap: Bubblewrap, mark: str) -> None:
-    script = "my $n = 1; while (1) { my $p = fork; defined $p or print(qq($n $!)), exit; $p or sleep 600; $n++ }"
-    ran = await bubblewrap.run(perl(script, mark, limits=within(15, processes=12)))
-    assert ran.stdout == "12 Resource temporarily unavailable"
-    await until_gone(mark)
-
-
-async def test_memory_is_bounded(bubblewrap: Bubblewrap) -> None:
-    take = "my $x = 'x' x ({} * 2**20); print 'had it'"
-    assert (await bubblewrap.run(perl(take.format(20), limits=within(15, memory_bytes=128 * 2**20)))).stdout == "had it"
-    ran = await bubblewrap.run(perl(take.format(256), limits=within(15, memory_bytes=128 * 2**20)))
-    assert ran.exit_code != 0
-    assert "Out of memory" in ran.stderr
-
-
-async def test_processor_time_is_bounded(bubblewrap: Bubblewrap) -> None:
-    ran = await bubblewrap.run(perl("1 while 1", limits=within(30, cpu_s=1)))
-    assert (ran.ended, ran.exit_code) == (Ended.KILLED, None)
-    assert ran.seconds < 15
-
-
-async def test_a_flood_of_output_is_capped_and_stopped(bubblewrap: Bubblewrap, mark: str) -> None:
-    script = "while (1) { print STDOUT qq(word\\n); print STDERR qq(word\\n) }"
-    ran = await bubblewrap.run(perl(script, mark, limits=within(30, output_bytes=10_000)))
-    assert ran.ended is Ended.OUTPUT_CAPPED
-    assert 5_000 < len(ran.stdout) + len(ran.stderr) < 10_000 + 2 * len(CUT) + 1
-    assert ran.stdout.endswith(CUT)
-    await until_gone(mark)
-
-
-async def test_output_up_to_the_cap_is_whole(bubblewrap: Bubblewrap) -> None:
-    ran = await bubblewrap.run(perl("print 'x' x 1000", limits=within(15, output_bytes=1000)))
-    assert (ran.ended, ran.stdout) == (Ended.EXITED, "x" * 1000)
-
-
-# What it says
-
-
-async def test_a_secret_in_the_output_is_redacted(bubblewrap: Bubblewrap) -> None:
-    ran = await bubblewrap.run(shell("echo postgres://app:hunter2hunter2@db/shop; echo password=hunter2hunter2 >&2"))
-    assert "hunter2" not in ran.stdout + ran.stderr
-    assert "[redacted:" in ran.stdout
-    assert "[redacted:" in ran.stderr
-
-
-async def test_half_a_secret_at_the_cut_is_left_out(bubblewrap: Bubblewrap) -> None:
-    token = "ghp_" + "a1B2" * 9
-    ran = await bubblewrap.run(shell(f"echo see {token}; sleep 60", limits=within(15, output_bytes=20)))
-    assert (ran.ended, ran.stdout) == (Ended.OUTPUT_CAPPED, f"see {CUT}")
-
-
-async def test_bytes_that_are_no_text_are_shown_as_such(bubblewrap: Bubblewrap) -> None:
-    assert (await bubblewrap.run(perl("print qq(a\\xff\\xfeb\\e[31m)"))).stdout == "a\ufffd\ufffdb"
-
-
-# Where there is no sandbox
-
-
-async def test_without_bubblewrap_nothing_runs(open_folder: Path) -> None:
-    with pytest.raises(SandboxUnavailable, match="is missing: apt-get install bubblewrap"):
-        await Bubblewrap(bwrap=open_folder / "bwrap").check()
-
-
-async def test_a_bubblewrap_that_may_not_be_started_runs_nothing(open_folder: Path) -> None:
-    program = open_folder / "bwrap"
-    program.write_text("no program")
-    with pytest.raises(SandboxUnavailable, match="cannot be started"):
-        await Bubblewrap(bwrap=program).check()
-
-
-def wrapper(folder: Path, script: str) -> Bubblewrap:
-    program = folder / "bwrap"
-    program.write_text(f"#!/usr/bin/perl\n{script}\n")
-    program.chmod(0o755)
-    return Bubblewrap(bwrap=program)
-
-
-async def test_where_namespaces_are_forbidden_nothing_runs_and_the_reason_is_said(
-    bubblewrap: Bubblewrap, open_folder: Path
-) -> None:
-    # A user namespace in which no further ones may be made, as hardened machines have it.
-    script = (
-        "exec '/usr/bin/bwrap', '--unshare-user', '--disable-userns', '--bind', '/', '/', '--', '/usr/bin/bwrap', @ARGV"
-    )
-    with pytest.raises(SandboxUnavailable, match=r"(?s)bwrap: .*Programs are not run without a sandbox"):
-        await wrapper(open_folder, script).run(shell("echo ran"))
-
-
-async def test_a_bubblewrap_that_reports_nothing_is_not_believed(open_folder: Path) -> None:
-    with pytest.raises(SandboxUnavailable, match="bwrap failed"):
-        await wrapper(open_folder, "exit 0").check()
-
-
-async def test_a_program_that_fails_in_the_sandbox_fails_the_check(bubblewrap: Bubblewrap, open_folder: Path) -> None:
-    with pytest.raises(SandboxUnavailable, match="did not succeed in the sandbox: EXITED"):
-        await wrapper(open_folder, "pop @ARGV; exec '/usr/bin/bwrap', @ARGV, '/usr/bin/false'").check()
-
-
-async def test_a_bubblewrap_that_is_killed_leaves_no_exit_code(open_folder: Path) -> None:
-    ran = await wrapper(open_folder, "kill 9, $$").run(shell("echo ran"))
-    assert (ran.ended, ran.exit_code) == (Ended.KILLED, None)

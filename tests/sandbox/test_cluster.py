@@ -18,7 +18,7 @@ from approvals.sandbox.port import (
     SandboxLost,
     SandboxUnavailable,
 )
-from tests.sandbox.jobs import CLOSED, PLACE, TROUBLE, WrittenJobs, pod
+from tests.sandbox.jobs import PLACE, TROUBLE, WrittenJobs, pod, policy
 
 NAME = job_name("run-1")
 PENDING = pod("Pending")
@@ -133,7 +133,7 @@ async def test_a_cancelled_run_takes_its_job_away() -> None:
 
 async def test_b10_without_a_policy_that_keeps_it_apart_nothing_is_created() -> None:
     jobs = WrittenJobs([DONE])
-    for allowed in ([], [CLOSED | {"spec": {}}]):
+    for allowed in ([], [policy("of another", {"app": "other"})]):
         jobs.allowed = allowed
         with pytest.raises(SandboxUnavailable, match="in the namespace 'locum-sandbox' no NetworkPolicy"):
             await run(jobs)

@@ -20,15 +20,14 @@ _SHOWN = 25
 class ActivityArgs(DeploymentArgs):
     """Which sessions."""
 
-    min_seconds: float = Field(1.0, ge=0, le=31_536_000, description="age of the statement or transaction")
+    min_seconds: float = Field(1.0, ge=0, le=86_400)
 
 
 @tool("postgres.activity", ActivityArgs, ttl_s=10)
 async def activity(world: World, args: ActivityArgs) -> Reading:
-    """Statements that run and transactions that are open for a while, the oldest first, what they wait for, no values.
+    """Statements that run and transactions that are open, the oldest first, and what they wait for; no values.
 
-    A session `idle in transaction` keeps its locks; the statement shown is then its last one. EMPTY says that nothing
-    is open that long now, not that nothing was.
+    A session `idle in transaction` keeps its locks; the statement is then its last. EMPTY says nothing of earlier.
     """
 
     async def ask(source: Postgres) -> Mapping[str, Any]:

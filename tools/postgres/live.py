@@ -5,10 +5,11 @@ What the client library says about a connection may repeat how it connects, so n
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, errors, sql
+from psycopg import AsyncConnection, errors, sql, waiting
+from psycopg.abc import PQGen
 from psycopg.rows import dict_row
 
 from tools.errors import ToolError, ToolNoSource, ToolRefused, ToolRetry, ToolUnavailable
@@ -16,6 +17,7 @@ from tools.postgres.queries import EXTENSION, MAY_READ, QUERIES, SCHEMA
 from tools.postgres.shapes import shape
 
 Row = dict[str, Any]
+R = TypeVar("R")
 
 _FULL = (
     "too many clients already",
@@ -50,6 +52,22 @@ _REASONS = (
 
 class _Full(Exception):
     """The server lets nobody in any more."""
+
+
+class _Session(AsyncConnection[Row]):
+    """A connection that whoever gives up waiting drops at once.
+
+    The library would ask the server to cancel first, which takes ten seconds where nobody answers any more; the
+    statement ends by its own time-out there.
+    """
+
+    async def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:  # noqa: ASYNC109
+        """See `AsyncConnection.wait`."""
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise
 
 
 class LivePostgres:
@@ -92,7 +110,7 @@ class LivePostgres:
         self._timeout_s = timeout_s
         self._turn = asyncio.Lock()
         self._asked = 0
-        self._open: AsyncConnection[Row] | None = None
+        self._open: _Session | None = None
 
     async def query(self, what: str) -> Sequence[Mapping[str, Any]]:
         """See `Postgres.query`."""
@@ -124,7 +142,6 @@ class LivePostgres:
             await self._hang_up()
             raise self._late(what) from None
         except asyncio.CancelledError:
-            # Nobody knows what is still on its way over this connection.
             await self._hang_up()
             raise
 
@@ -141,11 +158,11 @@ class LivePostgres:
         async with connection.transaction():
             return await (await connection.execute(statement)).fetchall()
 
-    async def _connected(self) -> AsyncConnection[Row]:
+    async def _connected(self) -> _Session:
         milliseconds = round(self._timeout_s * 1000)
         try:
             async with asyncio.timeout(self._timeout_s):
-                connection = await AsyncConnection[Row].connect(
+                connection = await _Session.connect(
                     host=self._host,
                     port=self._port,
                     dbname=self._database,

@@ -132,5 +132,5 @@ QUERIES: Mapping[str, LiteralString] = {
 
 
 def shown(*names: str) -> str:
-    """The queries as a reader may paste them, each on a line."""
-    return ";\n".join(" ".join(QUERIES[name].replace("{schema}.", "").split()) for name in names)
+    """The queries as a reader may paste them, on one line."""
+    return "; ".join(" ".join(QUERIES[name].replace("{schema}.", "").split()) for name in names)

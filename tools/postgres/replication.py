@@ -20,9 +20,9 @@ _WITHOUT_WAITING = ("off", "local")
 
 @tool("postgres.replication", DeploymentArgs)
 async def replication(world: World, args: DeploymentArgs) -> Reading:
-    """Replicas with state and lag, replication slots and the WAL that they retain, and, on a replica, its own replay.
+    """Replicas with state and lag, replication slots and the WAL they retain; on a replica, its own replay.
 
-    A replica that is not connected is not listed: that one is missing only its slot or its own deployment tells.
+    A replica that is not connected is not listed; its slot may tell of it.
     """
 
     async def ask(source: Postgres) -> Mapping[str, Any]:

@@ -21,15 +21,14 @@ _SHOWN = 20
 class SlowArgs(DeploymentArgs):
     """Which statements."""
 
-    threshold_ms: float = Field(100.0, ge=0, le=86_400_000, description="mean time of one call")
+    threshold_ms: float = Field(100.0, ge=0, le=86_400_000)
 
 
 @tool("postgres.slow_queries", SlowArgs)
 async def slow_queries(world: World, args: SlowArgs) -> Reading:
     """Statements whose mean time is above a threshold, those that took most time in all first.
 
-    It needs pg_stat_statements, which counts since the last reset: a statement that was slow last month is in it
-    still. EMPTY says that no statement is that slow on average.
+    Counted since the last reset: what was slow last month is in it still.
     """
 
     async def ask(source: Postgres) -> Mapping[str, Any]:

@@ -13,10 +13,10 @@ from tools.redacting.names import Strength, is_header, strength
 _LONGEST = 4096
 """Characters of a quoted value; what is longer is cut there, and the next round goes on behind."""
 
-_TELLING = re.compile(
-    r"(?i)pass|pwd|pw\b|pw[_=:\s]|secret|token|key|cred|auth|api|jwt|psk|cookie|sas\b|bearer|conn|access|client|sig|salt|seed|sid|session"
-    r"|otp|pin\b|cert|hash|nonce|license|uid|webhook|dockerc"
-)
+_TRIES = 8
+"""Quotes or brackets that a value may seem to end at and does not."""
+_TELLING = ["pass", "pwd", "pw", "secret", "token", "key", "cred", "auth", "api", "jwt", "psk", "cookie", "sas", "bearer", "conn", "access", "client", "sig", "salt", "seed", "sid", "session", "otp", "pin", "cert", "hash", "nonce", "license", "uid", "webhook", "dockerc", "ntlm", "secure"]
+"""What a telling name holds; a text without any has none."""
 _NAME = re.compile(
     r"(?<![\w.$-])(?P<name>[\w.$-]{2,80}+)"
     # `"name"`, `\"name\"`, `["name"]`; then what stands between a name and its value.
@@ -27,29 +27,34 @@ _NAME = re.compile(
 )
 _OPEN = re.compile(r"(?:[\[({]?\s{0,3})(?P<prefix>[bBrRfFuU]{0,2})(?P<quote>\\{0,3}(?:\"\"\"|'''|[\"'`]))")
 # A quote ends it, save within a word; `&` when the next parameter of a query follows.
-_BARE = re.compile(r"(?:[^\s\"'`\x00&<>|]|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=))+")
-_TAIL = re.compile(r"(?:[,;](?:\s|$|[\w.\[\]-]+[=:]|\\?[\"'])|\\+[nrt\"']|%26).*", re.DOTALL)
+_BARE = re.compile(r"(?:[^\s\"'`\x00&<>|]|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=)){1,2048}+")
+_TAIL = re.compile(r"(?:[,;](?:\s|$|[\w.\[\]-]{1,80}[=:]|\\?[\"'])|\\+[nrt\"']|%26).*", re.DOTALL)
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
-_BLOCK = re.compile(r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]*(?:\n(?P=indent)[^\n]*)*)")
+_BLOCK = re.compile(r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]{0,512}(?:\n(?P=indent)[^\n]{0,512}){0,40}+)")
 _SCHEME = re.compile(
     r"(?:(?:bearer|basic|token|digest|negotiate|ntlm|hawk|mac|oauth|apikey|api-?key|api-?token|key|sso-key|genie-?key"
     r"|aws4-hmac-sha256|splunk|ssws|dpop|gssapi|snowflake)(?:[ \t+]|%20)+)?(?=[^\s])",
     re.IGNORECASE,
 )
-_LINE = re.compile(r"[^\n\r\"'`\x00\]}]*")
-_WORD = re.compile(r"[^\s\"'`,;\x00\]})<>]+")
+_LINE = re.compile(r"[^\n\r\"'`\x00\]}]{0,4096}")
+_OPENED = re.compile(r"[\[({\s]{0,4}\\{0,3}[\"'`]?[\[\s]{0,2}\\{0,3}[\"'`]?")
+_PAIR = re.compile(r"[^\n\r\"'`\x00\]}=]{1,256}=")
+_WORD = re.compile(r"[^\s\"'`,;\x00\]})<>]{1,4096}")
 
 
 def assignments(text: str) -> Iterator[Span]:
     """Where the values stand."""
-    if not _TELLING.search(text):
+    lower = text.lower()
+    if not any(stem in lower for stem in _TELLING):
         return
+    done = 0
     for found in _NAME.finditer(text):
-        name = found["name"]
-        told = strength(name)
-        if told is not Strength.NONE:
+        told = strength(found["name"])
+        # What is within a value goes with it.
+        if told is not Strength.NONE and found.start() >= done:
             span = _value(text, found, told)
             if span:
+                done = span.end
                 yield span
 
 
@@ -75,7 +80,9 @@ def _value(text: str, found: re.Match[str], told: Strength) -> Span | None:
 def _quoted(text: str, quoted: re.Match[str], told: Strength, sign: str, *, is_flag: bool) -> Span | None:
     quote, start = quoted["quote"], quoted.end()
     end = text.find(quote, start, start + _LONGEST)
-    while end > start and "\\" not in quote and (_escaped(text, start, end) or text[end + 1 : end + 2].isalnum()):
+    for _ in range(_TRIES):
+        if end < 0 or "\\" in quote or not (_escaped(text, start, end) or text[end + 1 : end + 2].isalnum()):
+            break
         end = text.find(quote, end + 1, start + _LONGEST)
     if end < 0:
         # The closing quote was cut away, or there never was one.
@@ -99,7 +106,9 @@ def _bare(text: str, found: re.Match[str], told: Strength, sign: str, *, is_flag
     if not bare:
         return None
     value = _TAIL.sub("", bare[0]).rstrip(".,;:")
-    while value and value[-1] in _CLOSERS and value.count(value[-1]) > value.count(_CLOSERS[value[-1]]):
+    for _ in range(_TRIES):
+        if value[-1:] not in _CLOSERS or value.count(value[-1]) <= value.count(_CLOSERS[value[-1]]):
+            break
         value = value[:-1].rstrip(".,;:")
     if is_flag and value.startswith("-"):
         return None
@@ -108,7 +117,12 @@ def _bare(text: str, found: re.Match[str], told: Strength, sign: str, *, is_flag
         return None
     if _is_reference(found["name"], value):
         return None
+    if not sign and not is_flag and (told is Strength.WEAK or "=" in value[:-2]):
+        # The next word is a setting of its own.
+        return None
     loose = not is_flag and (sign in {"", ",", "|"} or (sign == ":" and not _alone(text, found, end)))
+    if loose and told is Strength.WEAK and sign == ",":
+        return None
     if loose and sign != ":" and not (is_made_up if sign == "," else is_random)(value):
         return None
     return Span(start, end, Kind.ASSIGNMENT) if _is_secret(value, told, loose=loose) else None
@@ -138,20 +152,20 @@ def _is_secret(value: str, told: Strength, *, loose: bool) -> bool:
         return len(value) >= 12
     if told is not Strength.PASSWORD and " " in value and not is_random(value):
         return False
-    return not (loose and is_worded(value))
+    return not (loose and (is_worded(value) or (told is Strength.STRONG and len(value) < 8)))
 
 
 def _header(text: str, at: int, header: str, name: str) -> Span | None:
-    opened = re.compile(r"[\[({\s]{0,4}\\{0,3}[\"'`]?[\[\s]{0,2}\\{0,3}[\"'`]?").match(text, at)
+    opened = _OPENED.match(text, at)
     start = opened.end() if opened else at
     if header == "cookie":
+        if not _PAIR.match(text, start):
+            return None
         whole = _LINE.match(text, start)
         end = whole.end() if whole else start
         if name.lower().startswith("set"):
             end = min(end, *(cut for cut in (text.find(";", start, end),) if cut > 0), end)
-        value = text[start:end].strip()
-        has_value = "=" in value or is_random(value)
-        return Span(start, start + len(text[start:end].rstrip()), Kind.COOKIE) if has_value else None
+        return Span(start, start + len(text[start:end].rstrip()), Kind.COOKIE)
     scheme = _SCHEME.match(text, start)
     known = bool(scheme and scheme[0])
     start = scheme.end() if scheme else start

@@ -5,9 +5,7 @@ import re
 from collections import Counter
 
 _NOTHING = frozenset(
-    "true false null none nil undefined yes no on off empty required missing invalid expired unset unknown default"
-    " redacted hidden masked omitted removed enabled disabled string str int bool boolean object bytes optional any"
-    " not is was has for from must cannot could failed error ok must and the with in of to be".split()
+    ["true", "false", "null", "none", "nil", "undefined", "yes", "no", "on", "off", "empty", "required", "missing", "invalid", "expired", "unset", "unknown", "default", "redacted", "hidden", "masked", "omitted", "removed", "enabled", "disabled", "string", "str", "int", "bool", "boolean", "object", "bytes", "optional", "any", "not", "is", "was", "has", "for", "from", "must", "cannot", "could", "failed", "error", "ok", "must", "and", "the", "with", "in", "of", "to", "be"]
 )
 _PLACEHOLDER = re.compile(
     # A reference to a variable, a template, a blank to fill in, a format, dots, a mask.

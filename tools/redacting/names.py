@@ -16,13 +16,13 @@ class Strength(Enum):
     """Strong, and even a plain word or a number is one."""
 
 
-_PASSWORD = re.compile(r"(?:password|passwd|passphrase|passcode|pwd|(?<![a-z])pw|pass)$")
+_PASSWORD = re.compile(r"(?:password|passwd|passphrase|passcode|pwd|pw|pass)$")
 _STRONG = re.compile(
     r"(?:secret|token|bearer|jwt|credentials?|psk"
     r"|(?:api|app|access|account|auth|encrypt(?:ion)?|signing|sign|master|private|priv|secret|shared|sharedaccess"
     r"|storage|service|server|client|license|deploy|admin|session|symmetric|preshared|hmac|crypto|aes|ssh|pgp|gpg"
-    r"|subscription|integration|ingest|write|webhook|routing|bot|user|project|sdk|ibm|cloud|dev|live|prod)keys?"
-    r"|(?:o|basic|http|proxy)?auth(?:orization|toke?n)?|apitokens|connectionstring|connstr"
+    r"|subscription|integration|ingest|write|webhook|routing|bot|user|project|sdk|ibm|iam|cloud|dev|live|prod)key"
+    r"|(?:o|basic|http|proxy)auth|(?:proxy)?authorization|apitokens|connectionstring|connstr"
     r"|(?:set)?cookies?|sas|sharedaccesssignature|dockercfg|dockerconfigjson|ntlmhash|passwordhash|securestring)$"
 )
 _WEAK = re.compile(
@@ -41,8 +41,7 @@ _PLAIN = re.compile(
     r"|file|config|spec|controllerrevision)(?:hash|uid)$"
 )
 _QUALIFIERS = frozenset(
-    "value val string str text prod production dev test staging stage old new current previous base64 b64 encoded raw plain"
-    " plaintext hex env var primary secondary backup default v".split()
+    ["value", "val", "string", "str", "text", "prod", "production", "dev", "test", "staging", "stage", "old", "new", "current", "previous", "base64", "b64", "encoded", "raw", "plain", "plaintext", "hex", "env", "var", "primary", "secondary", "backup", "default", "v"]
 )
 """Words behind the one that counts."""
 _ENDINGS = _QUALIFIERS | {""}

@@ -148,8 +148,10 @@ SHAPES = (
 )
 
 
-def _has_digit(value: str) -> bool:
-    return any(map(str.isdigit, value))
+def _made_up(value: str) -> bool:
+    """Whether it has a digit, or capitals as no words have them."""
+    capitals = sum(map(str.isupper, value))
+    return any(map(str.isdigit, value)) or len(value) < 4 * capitals < 4 * (len(value) - 8)
 
 
 PREFIXED = (
@@ -167,16 +169,16 @@ PREFIXED = (
     (("sq0",), r"sq0[a-z]{3}-[\w\\-]{22,}"),
     (("SG.",), r"(?<![A-Za-z0-9])SG\.[\w-]{16,64}\.[\w-]{16,64}"),
     (("AIza", "ya29.", "GOCSPX-"), r"(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})"),
-    (("AC", "SK"), r"(?<![A-Za-z0-9])(?:AC|SK)[0-9a-z]{32}(?![0-9A-Za-z])"),
+    (("AC", "SK"), r"[AS](?<![A-Za-z0-9][AS])(?:(?<=A)C|(?<=S)K)[0-9a-z]{32}(?![0-9A-Za-z])"),
     (("AKC", "AP"), r"(?<![^\s=:\"'])(?:AKC[A-Za-z0-9]{10,}|AP[0-9A-F][A-Za-z0-9]{8,})(?![^\s\"',;)])"),
     (("-us",), r"(?<![0-9a-z])[0-9a-z]{32}-us\d{1,2}(?!\w)"),
-    ((":",), r"(?<![\d.])\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])"),
-    ((".",), r"(?<![\w-])[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}(?![\w-])"),
+    ((":",), r":(?<=[0-9]{8}:)(?P<secret>[A-Za-z0-9_-]{35})(?![\w-])"),
+    ((".",), r"[MNO](?<![\w-][MNO])[\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}(?![\w-])"),
     (("softlayer",), r"(?i)softlayer.com/soap/v3(?:.1)?/(?P<secret>[a-z0-9]{64})"),
 )
 """Tokens whose beginning or form tells: what must stand in a text with one, and its expression."""
 SHAPES += tuple(
-    Shape(kind=Kind.TOKEN, signs=signs, form=re.compile(form), holds=_has_digit)
+    Shape(kind=Kind.TOKEN, signs=signs, form=re.compile(form), holds=_made_up)
     for signs, form in PREFIXED
 )
 
@@ -185,13 +187,21 @@ def shapes(text: str) -> Iterator[Span]:
     """Where secrets of these shapes stand."""
     lower = text.lower()
     for shape in SHAPES:
-        if any(sign in text or sign in lower for sign in shape.signs):
+        if _occurs(shape.signs, text, lower):
             secret = shape.form.groupindex.get("secret", 0)
             for found in shape.form.finditer(text):
                 start, end = found.span(secret)
                 if start < end and shape.holds(found[secret]):
                     yield Span(start, end, shape.kind)
     yield from _tails(text)
+
+
+def _occurs(signs: Sequence[str], text: str, lower: str) -> bool:
+    # No generator expression: this is asked thirty times of each text.
+    for sign in signs:  # noqa: SIM110
+        if sign in text or sign in lower:
+            return True
+    return False
 
 
 _END = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY")

@@ -50,7 +50,8 @@ class View:
 
 def _mapped(units: list[tuple[int, int, int]]) -> tuple[list[int], list[tuple[int, int, int]]]:
     """For each unit that is more than nothing, and each run between units: where it starts in the reading, and
-    its start, end in the text, and whether it is a run (1) or a unit (0)."""
+    its start, end in the text, and whether it is a run (1) or a unit (0).
+    """
     starts: list[int] = [0]
     places: list[tuple[int, int, int]] = [(0, 0, 1)]
     at, done = 0, 0

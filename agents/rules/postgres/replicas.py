@@ -10,6 +10,7 @@ from agents.scene import Scene
 from tools.entity import Entity
 from tools.evidence import Evidence
 from tools.kubernetes.fields import value
+from tools.postgres.queries import shown
 
 LAG_S = 30.0
 LAG_BAD_S = 600.0
@@ -43,14 +44,21 @@ def pg_replication_lag(scene: Scene) -> Iterator[Finding]:
         ]
         if late:
             lag, name = max(late)
-            yield saw(pg_replication_lag, entity, look, f"{name} is {lag:.0f} s behind", _how_late(lag))
+            yield saw(
+                pg_replication_lag,
+                entity,
+                look,
+                f"{name} is {lag:.0f} s behind",
+                _how_late(lag),
+                query=shown("replication"),
+            )
     for entity, standby, look in _standbys(scene):
         # What came is replayed: then nothing was written since, and the age of the last commit says nothing.
         pending = amount(standby, "pending_bytes") or 0
         lag = (amount(standby, "replayed_s_ago") or 0) - (amount(standby, "delay_s") or 0)
         if pending and lag > LAG_S:
             line = f"this replica replays {lag:.0f} s late, {pending / 2**20:.1f} MiB wait to be replayed"
-            yield saw(pg_replication_lag, entity, look, line, _how_late(lag))
+            yield saw(pg_replication_lag, entity, look, line, _how_late(lag), query=shown("standby"))
 
 
 def _how_late(lag: float) -> Severity:
@@ -72,7 +80,7 @@ def pg_replay_paused(scene: Scene) -> Iterator[Finding]:
         pending = amount(standby, "pending_bytes") or 0
         if standby.get("replay_paused") is True and pending:
             line = f"replay is paused, {pending / 2**20:.1f} MiB wait to be replayed"
-            yield saw(pg_replay_paused, entity, look, line, Severity.WARNING)
+            yield saw(pg_replay_paused, entity, look, line, Severity.WARNING, query=shown("standby"))
 
 
 @rule(
@@ -92,7 +100,7 @@ def pg_replica_disconnected(scene: Scene) -> Iterator[Finding]:
         is_starting = uptime is not None and uptime < STARTING_S
         if standby.get("streams") is True and not text(standby, "receiver") and not is_starting:
             line = "this replica is told to stream and receives from nobody"
-            yield saw(pg_replica_disconnected, entity, look, line, Severity.CRITICAL)
+            yield saw(pg_replica_disconnected, entity, look, line, Severity.CRITICAL, query=shown("standby"))
 
 
 @rule(
@@ -112,7 +120,7 @@ def pg_slot_retains_wal(scene: Scene) -> Iterator[Finding]:
             is_dead = slot.get("active") is False
             state = "inactive" if is_dead else "active"
             line = f"slot {text(slot, 'slot')} is {state} and retains {retained / 2**30:.1f} GiB of WAL"
-            yield saw(pg_slot_retains_wal, entity, look, line, Severity.WARNING, direct=is_dead)
+            yield saw(pg_slot_retains_wal, entity, look, line, Severity.WARNING, direct=is_dead, query=shown("slots"))
 
 
 @rule(
@@ -130,7 +138,7 @@ def pg_slot_lost(scene: Scene) -> Iterator[Finding]:
         state = text(slot, "wal_status")
         if state in ("lost", "unreserved"):
             how = Severity.CRITICAL if state == "lost" else Severity.WARNING
-            yield saw(pg_slot_lost, entity, look, f"slot {text(slot, 'slot')} is {state}", how)
+            yield saw(pg_slot_lost, entity, look, f"slot {text(slot, 'slot')} is {state}", how, query=shown("slots"))
 
 
 def _slots(scene: Scene) -> Iterator[tuple[Entity, Fields, Evidence]]:
@@ -156,4 +164,4 @@ def pg_sync_standby_missing(scene: Scene) -> Iterator[Finding]:
         serving = [each for each in items(record, "replicas") if text(each, "sync_state") in ("sync", "quorum")]
         if names and is_primary and not serving:
             line = f"commits wait for {names} and no such replica is connected"
-            yield saw(pg_sync_standby_missing, entity, look, line, Severity.CRITICAL)
+            yield saw(pg_sync_standby_missing, entity, look, line, Severity.CRITICAL, query=shown("settings"))

@@ -11,6 +11,7 @@ from agents.scene import Scene
 from tools.entity import Entity
 from tools.evidence import Evidence
 from tools.kubernetes.fields import value
+from tools.postgres.queries import shown
 
 CONNECTIONS_HIGH = 0.85
 CONNECTIONS_FULL = 0.97
@@ -58,12 +59,12 @@ def pg_connections_high(scene: Scene) -> Iterator[Finding]:
         ratio, refused = amount(record, "ratio"), text(record, "refused")
         if refused:
             line = f"lets nobody in any more: {refused}"
-            yield saw(pg_connections_high, entity, look, line, Severity.CRITICAL)
+            yield saw(pg_connections_high, entity, look, line, Severity.CRITICAL, query=shown("connections"))
         elif ratio is not None and ratio > CONNECTIONS_HIGH:
             used, most = amount(record, "used") or 0, amount(record, "max") or 0
             line = f"{used:.0f} of {most:.0f} connections in use ({ratio:.0%} of what ordinary roles may take)"
             how = Severity.CRITICAL if ratio > CONNECTIONS_FULL else Severity.WARNING
-            yield saw(pg_connections_high, entity, look, line, how)
+            yield saw(pg_connections_high, entity, look, line, how, query=shown("connections"))
 
 
 @rule(
@@ -87,7 +88,15 @@ def pg_connection_leak(scene: Scene) -> Iterator[Finding]:
                     named = text(holder, "application") or text(holder, "role") or "unnamed"
                     line = f"{named} holds {count:.0f} of {used:.0f} connections, {stale:.0f} of them unused for 5 min"
                     # That they are unused is seen; that nobody will give them back is not.
-                    yield saw(pg_connection_leak, entity, look, line, Severity.WARNING, direct=False)
+                    yield saw(
+                        pg_connection_leak,
+                        entity,
+                        look,
+                        line,
+                        Severity.WARNING,
+                        direct=False,
+                        query=shown("connections"),
+                    )
 
 
 @rule(
@@ -109,7 +118,7 @@ def pg_blocked(scene: Scene) -> Iterator[Finding]:
         on = f" for {relation}" if relation else ""
         line = f"{blocked:.0f} sessions wait{on} behind {behind}, the longest {longest:.0f} s"
         how = Severity.CRITICAL if longest > BLOCKED_BAD_S or blocked >= BLOCKED_MANY else Severity.WARNING
-        yield saw(pg_blocked, entity, look, line, how)
+        yield saw(pg_blocked, entity, look, line, how, query=shown("locks"))
 
 
 def _chains(scene: Scene) -> Iterator[tuple[Entity, Fields, Evidence]]:
@@ -137,7 +146,7 @@ def pg_idle_in_transaction(scene: Scene) -> Iterator[Finding]:
         if _is_idle_in_transaction(head):
             since, blocked = amount(head, "state_s") or 0, amount(chain, "blocked") or 0
             line = f"{_named(head)} is idle in a transaction for {since:.0f} s and keeps {blocked:.0f} sessions waiting"
-            yield saw(pg_idle_in_transaction, entity, look, line, Severity.CRITICAL)
+            yield saw(pg_idle_in_transaction, entity, look, line, Severity.CRITICAL, query=shown("locks"))
     for entity, record, look in servers(scene, "postgres.activity"):
         left = [
             (since, each)
@@ -147,7 +156,7 @@ def pg_idle_in_transaction(scene: Scene) -> Iterator[Finding]:
         if left:
             since, worst = max(left, key=lambda one: one[0])
             line = f"{len(left)} sessions idle in a transaction, {_named(worst)} for {since:.0f} s"
-            yield saw(pg_idle_in_transaction, entity, look, line, Severity.WARNING)
+            yield saw(pg_idle_in_transaction, entity, look, line, Severity.WARNING, query=shown("activity"))
 
 
 @rule(
@@ -176,7 +185,7 @@ def pg_long_transaction(scene: Scene) -> Iterator[Finding]:
             # Old alone harms nobody; what it keeps vacuum from is the harm.
             is_harmful = held > XIDS_HELD_BACK
             how = Severity.WARNING if is_harmful else Severity.INFO
-            yield saw(pg_long_transaction, entity, look, line, how, direct=is_harmful)
+            yield saw(pg_long_transaction, entity, look, line, how, direct=is_harmful, query=shown("activity"))
 
 
 @rule(
@@ -195,7 +204,7 @@ def pg_prepared_forgotten(scene: Scene) -> Iterator[Finding]:
             age = amount(each, "age_s") or 0
             if age > OPEN_S:
                 line = f"prepared transaction {text(each, 'gid')} of {text(each, 'role')} is {age / 3600:.1f} h old"
-                yield saw(pg_prepared_forgotten, entity, look, line, Severity.WARNING)
+                yield saw(pg_prepared_forgotten, entity, look, line, Severity.WARNING, query=shown("prepared"))
 
 
 @rule(
@@ -220,14 +229,14 @@ def pg_slow_query(scene: Scene) -> Iterator[Finding]:
                 f"{len(several)} of {active:.0f} active sessions run the same statement, the longest for "
                 f"{longest:.0f} s: {text(several[0], 'query')}"
             )
-            yield saw(pg_slow_query, entity, look, line, Severity.WARNING)
+            yield saw(pg_slow_query, entity, look, line, Severity.WARNING, query=shown("activity"))
     for entity, record, look in servers(scene, "postgres.slow_queries"):
         for each in items(record, "statements"):
             if _dominates(each):
                 calls, mean, share = (amount(each, name) or 0 for name in ("calls", "mean_ms", "share"))
                 line = f"{share:.0%} of all time, {calls:.0f} calls of {mean:.0f} ms each: {text(each, 'query')}"
                 # The counters say since when they count, not since when it is slow.
-                yield saw(pg_slow_query, entity, look, line, Severity.WARNING, direct=False)
+                yield saw(pg_slow_query, entity, look, line, Severity.WARNING, direct=False, query=shown("statements"))
 
 
 def _is_at_work(session: Fields) -> bool:

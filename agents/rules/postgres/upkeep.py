@@ -7,6 +7,7 @@ from agents.finding import Finding, Role, Severity
 from agents.objects import Fields, items, text
 from agents.rules.deployments import amount, saw, servers
 from agents.scene import Scene
+from tools.postgres.queries import shown
 
 XID_AGE = 1_000_000_000
 XID_BAD_AGE = 1_800_000_000
@@ -42,7 +43,15 @@ def pg_wraparound(scene: Scene) -> Iterator[Finding]:
             works = f", {len(running)} vacuums run there" if running else ""
             line = f"database {database} is {age / 1e6:.0f} million {kind} ids old{works}"
             remedy = _remedy(items(record, "holders"))
-            yield saw(pg_wraparound, entity, look, line, _how_old(age, is_worked_on=bool(running)), remedy=remedy)
+            yield saw(
+                pg_wraparound,
+                entity,
+                look,
+                line,
+                _how_old(age, is_worked_on=bool(running)),
+                remedy=remedy,
+                query=shown("databases"),
+            )
 
 
 def _how_old(age: float, *, is_worked_on: bool) -> Severity:
@@ -79,7 +88,7 @@ def pg_bloat(scene: Scene) -> Iterator[Finding]:
                 dead, ratio = amount(table, "dead_rows") or 0, amount(table, "dead_ratio") or 0
                 named = f"{text(table, 'schema')}.{text(table, 'table')}"
                 line = f"{named} has {dead:.0f} dead rows ({ratio:.0%}) and no vacuum for a day"
-                yield saw(pg_bloat, entity, look, line, Severity.WARNING, direct=False)
+                yield saw(pg_bloat, entity, look, line, Severity.WARNING, direct=False, query=shown("tables"))
                 break
 
 
@@ -110,7 +119,7 @@ def pg_deadlocks(scene: Scene) -> Iterator[Finding]:
             if count >= DEADLOCKS and rate > DEADLOCKS_PER_H:
                 line = f"{count:.0f} deadlocks in database {text(each, 'database')}, {rate:.1f} an hour"
                 # Counted since a reset that may be long ago: they need not be of today.
-                yield saw(pg_deadlocks, entity, look, line, Severity.WARNING, direct=False)
+                yield saw(pg_deadlocks, entity, look, line, Severity.WARNING, direct=False, query=shown("databases"))
 
 
 @rule(
@@ -125,4 +134,4 @@ def pg_deadlocks(scene: Scene) -> Iterator[Finding]:
 def pg_autovacuum_off(scene: Scene) -> Iterator[Finding]:
     for entity, record, look in servers(scene, "postgres.vacuum"):
         if record.get("autovacuum") is False:
-            yield saw(pg_autovacuum_off, entity, look, "autovacuum is off", Severity.INFO)
+            yield saw(pg_autovacuum_off, entity, look, "autovacuum is off", Severity.INFO, query=shown("settings"))

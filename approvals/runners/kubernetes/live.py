@@ -109,8 +109,9 @@ class LiveApi:
 
     async def _write(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Object:
         # A connection of its own: on one that was used before, a request may be lost that nobody can tell from one
-        # that was carried out, and the client would send a deletion again by itself.
+        # that was carried out.
         client = await self._connect()
+        client.configuration.client_session_kwargs = {"middlewares": (_once,)}
         try:
             return await self._send(client, method, path, query, body)
         finally:
@@ -143,6 +144,16 @@ class LiveApi:
             raise Lost(f"the API server did not answer within {self._timeout_s} s") from e
         except (aiohttp.ClientError, OSError) as e:
             raise Lost(f"the connection to the API server broke: {type(e).__name__}") from e
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Around each sending: aiohttp sends a deletion again by itself when the connection breaks, and must not here."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as e:
+        raise Lost(f"the connection to the API server broke: {type(e).__name__}") from e
 
 
 def _answer(status: int, content: bytes) -> Object:

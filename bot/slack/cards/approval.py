@@ -17,7 +17,7 @@ from bot.gate import View
 from bot.slack import blocks, text
 from bot.slack.blocks import Block, Message
 from bot.slack.cards import words
-from bot.slack.cards.approval_arguments import argued
+from bot.slack.cards.approval_arguments import argued, spoken
 from bot.slack.cards.approval_standing import approvals, headline, standing, state_at, title
 
 APPROVE = "locum_approve"
@@ -85,7 +85,18 @@ def asked_by(view: View) -> str:
 
 def sentence(item: Plan, most: int) -> str:
     """What one item does, mrkdwn on one line."""
-    return text.exact_line(item.action.sentence, most)
+    return text.exact_line(spoken(item.action), most)
+
+
+def meant(items: Sequence[Plan], most: int) -> Block:
+    """What items do, in their order: as it is, for Slack reads no marks in rich_text."""
+    if len(items) == 1:
+        return blocks.words(blocks.said(text.exact_plain(spoken(items[0].action), most)))
+    parts = [
+        blocks.said(f"{number}. {text.exact_plain(spoken(item.action), most)}\n")
+        for number, item in enumerate(items, 1)
+    ]
+    return blocks.words(*parts)
 
 
 def target(item: Plan, most: int = 200) -> str:
@@ -104,10 +115,11 @@ def _card(view: View, now: Instant, room: _Room) -> Message:
 def _blocks(view: View, now: Instant, room: _Room) -> Iterator[Block]:
     yield blocks.header(f"{headline(view, now)} · {text.line(title(view), 120)}")
     yield blocks.section(standing(view, now))
-    yield blocks.section(_what(view, room))
+    yield from _what(view, room)
     yield blocks.fields(*_facts(view))
     yield from _why(view, room)
-    yield blocks.section(_blast(view, room))
+    yield blocks.section(f"*Blast radius*\n{_blast(view, room)}")
+    yield from _undo(view, room)
     yield from _credentials(view, room)
     yield from _arguments(view, room)
     yield from _diffs(view, room)
@@ -116,15 +128,14 @@ def _blocks(view: View, now: Instant, room: _Room) -> Iterator[Block]:
     yield blocks.context(_footer(view))
 
 
-def _what(view: View, room: _Room) -> str:
+def _what(view: View, room: _Room) -> Iterator[Block]:
     items = view.request.items
-    if len(items) == 1:
-        return f"*What*\n{sentence(items[0], room.sentence)}"
-    most = _share(room)
-    lines = [
-        f"{number}. {sentence(item, most)} · {target(item, 80)}" for number, item in enumerate(items[: room.items], 1)
-    ]
-    return _listed(f"*What*: {len(items)} actions, in this order", lines, len(items), "action")
+    is_one = len(items) == 1
+    name = "What" if is_one else f"What: {len(items)} actions, in this order"
+    shown = meant(items[: room.items], room.sentence if is_one else _share(room))
+    yield blocks.rich(blocks.words(blocks.said(name, is_bold=True)), shown)
+    if (rest := len(items) - room.items) > 0:
+        yield blocks.context(f"… and {words.count(rest, 'more action')}, in the details")
 
 
 def _share(room: _Room) -> int:
@@ -175,18 +186,17 @@ def _blast(view: View, room: _Room) -> str:
     items = view.request.items
     most = room.sentence if len(items) == 1 else _share(room)
     said = list(dict.fromkeys(text.escape_line(item.blast_radius, most) for item in items[: room.items]))
-    who = "\n".join(one for one in said if one) or "not known"
-    reads = view.request.proposal.effect is Effect.READ
-    return f"*Blast radius*\n{who}" + ("" if reads else f"\n{_undo(view, room)}")
+    return "\n".join(one for one in said if one) or "not known"
 
 
-def _undo(view: View, room: _Room) -> str:
+def _undo(view: View, room: _Room) -> Iterator[Block]:
+    if view.request.proposal.effect is Effect.READ:
+        return
     undos = [item.undo for item in view.request.items if item.undo]
-    if not undos:
-        return "*Way back*: none"
-    shown = [text.exact_line(undo.sentence, room.sentence // 2) for undo in undos[:2]]
-    rest = f" (and {words.count(len(undos) - 2, 'more')}, in the details)" if len(undos) > 2 else ""
-    return f"*Way back*: {'; '.join(shown)}{rest}"
+    shown = [text.exact_plain(spoken(undo), room.sentence // 2) for undo in undos[:2]] or ["none"]
+    if len(undos) > 2:
+        shown.append(f"and {words.count(len(undos) - 2, 'more')}, in the details")
+    yield blocks.rich(blocks.words(blocks.said("Way back: ", is_bold=True), blocks.said(" ".join(shown))))
 
 
 def _credentials(view: View, room: _Room) -> Iterator[Block]:
@@ -194,7 +204,7 @@ def _credentials(view: View, room: _Room) -> Iterator[Block]:
     if not purposes:
         return
     lines = [
-        f"• {text.exact_code(reference, 180)}: {text.escape_line(purpose, 150)}"
+        f"• {text.exact_code(reference, 180)}: {text.exact_line(purpose, 150)}"
         for reference, purpose in list(purposes.items())[: room.purposes]
     ]
     named = _listed("*Credentials*, by reference", lines, len(purposes), "reference")
@@ -202,7 +212,8 @@ def _credentials(view: View, room: _Room) -> Iterator[Block]:
 
 
 def _arguments(view: View, room: _Room) -> Iterator[Block]:
-    yield from _code("*Arguments*", argued(view.request.items), room.arguments)
+    where = "all of it stands in Details, and the digest below covers it"
+    yield from _code("*Arguments*", argued(view.request.items), room.arguments, where)
 
 
 def _diffs(view: View, room: _Room) -> Iterator[Block]:
@@ -214,13 +225,13 @@ def _diffs(view: View, room: _Room) -> Iterator[Block]:
         if item.diff.strip()
     ]
     if diffs:
-        yield from _code(f"*What would change* ({hows})", "\n".join(diffs), room.diff)
+        yield from _code(f"*What would change* ({hows})", "\n".join(diffs), room.diff, "all of it stands in Details")
     else:
         nothing = view.request.proposal.effect is Effect.READ
         yield blocks.section(f"*What would change*: {'nothing; it only reads' if nothing else f'no diff ({hows})'}")
 
 
-def _code(name: str, whole: str, most: int) -> Iterator[Block]:
+def _code(name: str, whole: str, most: int, where: str) -> Iterator[Block]:
     """As much as there is room for; what is left out is counted."""
     yield blocks.section(name)
     read = text.exact(whole[: 2 * most])
@@ -231,10 +242,7 @@ def _code(name: str, whole: str, most: int) -> Iterator[Block]:
     yield blocks.rich(blocks.preformatted(kept))
     if left := len(read) - len(kept) + max(0, len(whole) - 2 * most):
         lines = max(1, whole.count("\n") - kept.count("\n"))
-        yield blocks.context(
-            f"✂️ about {left:,} more characters, {words.count(lines, 'line')}: all of it stands in Details, and the "
-            "digest below covers it."
-        )
+        yield blocks.context(f"✂️ about {left:,} more characters, {words.count(lines, 'line')}: {where}.")
 
 
 def _cut(shown: str, most: int) -> str:
@@ -242,7 +250,9 @@ def _cut(shown: str, most: int) -> str:
     if len(shown) <= most:
         return shown
     end = shown.rfind("\n", most // 2, most)
-    return shown[: end if end > 0 else most]
+    kept = shown[: end if end > 0 else most]
+    # Not in the middle of a name of what is hidden.
+    return kept[: kept.rindex("⟨")] if kept.rfind("⟨") > kept.rfind("⟩") else kept
 
 
 def _prose(view: View) -> Iterator[Block]:
@@ -268,12 +278,12 @@ def _buttons(view: View, now: Instant) -> Iterator[Block]:
 def _confirm(view: View) -> Block:
     request = view.request
     first = request.items[0]
-    what = text.line(text.exact(first.action.sentence), 150)
+    what = text.exact_plain(spoken(first.action), 150)
     if len(request.items) > 1:
         what = f"{len(request.items)} actions, the first of them: {text.line(what, 110)}"
     missing = request.terms.quorum - len(approvals(view))
     then = "It runs at once." if missing <= 1 else f"It runs after {words.count(missing - 1, 'more approval')}."
-    where = text.line(text.exact(request.environment), 40)
+    where = text.exact_plain(request.environment, 40)
     return {
         "title": blocks.plain_text("Approve this?"),
         "text": blocks.plain_text(text.line(f"{what} In {where}. {then}", 300)),

@@ -16,8 +16,8 @@ from bot.gate import View
 from bot.slack import blocks, text
 from bot.slack.blocks import Block
 from bot.slack.cards import words
-from bot.slack.cards.approval import asked_by, dry_run, risk, sentence
-from bot.slack.cards.approval_arguments import argued
+from bot.slack.cards.approval import asked_by, dry_run, meant, risk
+from bot.slack.cards.approval_arguments import lines, spoken
 from bot.slack.cards.approval_standing import standing
 
 DENIAL = "locum_denial"
@@ -66,9 +66,9 @@ def denial(view: View, where: str) -> Block:
         },
     }
     items = view.request.items
-    lines = [f"• {sentence(item, 250)}" for item in items[:6]]
-    if rest := len(items) - len(lines):
-        lines.append(f"… and {words.count(rest, 'more action')}")
+    shown = [blocks.rich(meant(items[:6], 250))]
+    if (rest := len(items) - 6) > 0:
+        shown.append(blocks.context(f"… and {words.count(rest, 'more action')}"))
     return {
         "type": "modal",
         "callback_id": DENIAL,
@@ -76,7 +76,7 @@ def denial(view: View, where: str) -> Block:
         "submit": blocks.plain_text("Deny"),
         "close": blocks.plain_text("Back"),
         "private_metadata": where,
-        "blocks": [blocks.section("\n".join(lines)), asked],
+        "blocks": [*shown, asked],
     }
 
 
@@ -114,27 +114,24 @@ def _everything(view: View, now: Instant) -> Iterator[Block]:
 
 def _item(item: Plan, number: str) -> Iterator[Block]:
     yield blocks.header(f"Action{number}")
-    yield blocks.section(sentence(item, 2_500))
-    yield from _code("Name, target and arguments", f"{_named(item.action)}\n{argued([item])}")
+    yield blocks.rich(meant([item], 2_500))
+    yield from _code("Name, target and arguments", _written(item.action))
     yield from _code("Blast radius", item.blast_radius)
     yield from _code(f"What would change ({dry_run(item.dry_run)})", item.diff.rstrip("\n") or "(no diff)")
     looked = json.dumps(dict(item.fingerprint), indent=1, ensure_ascii=False)
     yield from _code("The target as it was looked at; if it changes, nothing is done", looked)
     if item.undo:
-        undo = item.undo
-        arguments = json.dumps(dict(undo.arguments), ensure_ascii=False)
-        yield from _code("Way back", f"{undo.sentence}\n{_named(undo)}\n{arguments}")
+        yield from _code("Way back", f"{spoken(item.undo)}\n{_written(item.undo)}")
 
 
-def _named(action: Action) -> str:
+def _written(action: Action) -> str:
     cluster = f" in cluster {action.cluster}" if action.cluster else ""
-    return f"{action.name} on {action.target}{cluster}"
+    return f"{action.name} on {action.target}{cluster}\n{lines(action)}".rstrip("\n")
 
 
 def _credentials(purposes: Mapping[str, str]) -> Iterator[Block]:
-    lines = [f"{reference}: {purpose}" for reference, purpose in purposes.items()]
-    if lines:
-        yield from _code("Credentials, by reference; values are never shown", "\n".join(lines))
+    wanted = "\n".join(f"{reference}: {purpose}" for reference, purpose in purposes.items())
+    yield from _code("Credentials, by reference; values are never shown", wanted)
 
 
 def _reasons(view: View) -> Iterator[Block]:
@@ -158,27 +155,28 @@ def _cited(cited: Cited) -> Iterator[Block]:
 
 def _terms(view: View) -> Iterator[Block]:
     request, terms = view.request, view.request.terms
-    lines = [
+    said = [
         f"• risk: {risk(terms.risk)}",
         f"• decides: {words.count(terms.quorum, 'person', 'people')} of {_codes(terms.groups)}",
         f"• may not approve: {_codes(terms.barred) or 'nobody is barred'}",
         f"• asked by: {asked_by(view)}",
-        f"• environment {text.exact_code(request.environment, 80)}, policy version {text.code(str(terms.policy_version), 80)}",
+        f"• environment {text.exact_code(request.environment, 80)}",
+        f"• policy version {text.code(str(terms.policy_version), 80)}",
         f"• expires {text.moment(terms.expires_at)}, asked {text.moment(request.created_at)}",
         f"• each action may take {request.timeout_s} s",
         f"• ends when the alert resolves: {'yes' if request.proposal.rests_on_alert else 'no'}",
     ]
     if request.credential:
-        lines.append(f"• credential of the runner: {text.exact_code(request.credential, 200)}")
+        said.append(f"• credential of the runner: {text.exact_code(request.credential, 200)}")
     yield blocks.header("Terms")
-    yield blocks.section("\n".join(lines))
+    yield blocks.section("\n".join(said))
 
 
 def _votes(view: View) -> Iterator[Block]:
     yield blocks.header("Votes")
-    lines = [_vote(vote) for vote in view.votes] or ["none yet"]
-    for start in range(0, len(lines), 4):
-        yield blocks.section("\n".join(lines[start : start + 4]))
+    cast = [_vote(vote) for vote in view.votes] or ["none yet"]
+    for start in range(0, len(cast), 4):
+        yield blocks.section("\n".join(cast[start : start + 4]))
 
 
 def _vote(vote: Vote) -> str:

@@ -4,6 +4,7 @@ from approvals.plan import Outcome, Receipt
 from bot.gate import View
 from bot.slack import blocks, text
 from bot.slack.blocks import Message
+from bot.slack.cards.approval_arguments import spoken
 from bot.slack.cards.approval_standing import chosen, is_grant, seen_again, took
 
 SHOWN = 10
@@ -24,7 +25,7 @@ def outcome(view: View) -> Message | None:
 def verified(view: View) -> Message | None:
     """What was seen afterwards; `None` before it was looked at."""
     said = seen_again(view)
-    return _line(f"{said}\n_{_about(view)}_", "locum_verified", view) if said else None
+    return _line(f"{said}\nThis was after: {_about(view)}.", "locum_verified", view) if said else None
 
 
 def _done(view: View) -> str:
@@ -70,7 +71,7 @@ def _each(view: View) -> list[str]:
         return []
     tried = dict(zip(chosen(view), view.receipts, strict=False))
     lines = [
-        f"{number + 1}. {_item(tried.get(number))}: {text.exact_line(item.action.sentence, 150)}"
+        f"{number + 1}. {_item(tried.get(number))}: {text.exact_line(spoken(item.action), 150)}"
         for number, item in enumerate(items[:SHOWN])
     ]
     return [*lines, f"… and {len(items) - SHOWN} more"] if len(items) > SHOWN else lines
@@ -86,7 +87,7 @@ def _item(receipt: Receipt | None) -> str:
 def _about(view: View) -> str:
     items = view.request.items
     if len(items) == 1:
-        return text.exact_line(items[0].action.sentence, 400).rstrip(".")
+        return text.exact_line(spoken(items[0].action), 400).rstrip(".")
     done = sum(receipt.outcome is Outcome.SUCCEEDED for receipt in view.receipts)
     return f"{done} of {len(items)} actions"
 

@@ -10,7 +10,8 @@ from bot.workspace.tiers import Tier
 
 @method("auth.test", Tier.FREE)
 def auth_test(team: Team, args: Json) -> Json:
-    return {
+    grid: Json = {"enterprise_id": team.enterprise_id} if team.enterprise_id else {}
+    return grid | {
         "url": f"{team.base_url}/",
         "team": TEAM_DOMAIN,
         "user": team.bot.name,

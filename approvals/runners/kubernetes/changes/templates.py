@@ -73,14 +73,13 @@ _RESOURCES = {
 
 def _resourced(seen: Seen, args: ResourcesArgs) -> Object:
     def change(known: Container) -> Container:
-        resources = {key: dict(mapping(known, "resources", key)) for key in ("requests", "limits")}
+        resources: dict[str, Any] = dict(mapping(known, "resources"))
         for argument, quantity in args.changed.items():
             part, resource = _RESOURCES[argument]
-            resources[part].pop(resource, None)
-            if quantity != "none":
-                resources[part][resource] = quantity
-        kept = {key: each for key, each in mapping(known, "resources").items() if key not in resources}
-        return {**known, "resources": {**kept, **{key: each for key, each in resources.items() if each}}}
+            resources[part] = {**mapping(resources, part), resource: quantity}
+            if quantity == "none":
+                del resources[part][resource]
+        return {**known, "resources": {key: each for key, each in resources.items() if each}}
 
     return _with(seen, args.container, change)
 

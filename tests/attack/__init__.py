@@ -1,0 +1,1 @@
+"""`make attack`: everything that an attacker has, against the gate as it ships. Every number is counted by the run."""
