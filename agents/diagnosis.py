@@ -32,6 +32,10 @@ class Mode(StrEnum):
     MODEL = "model"
 
 
+RULES = "rules"
+MODEL = "model"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remediation:
     """A proposal for people. Nothing here can run."""
@@ -39,6 +43,10 @@ class Remediation:
     summary: str
     action: Action | None = None
     """What rules would have done, with all arguments; `None` where the evidence does not determine them."""
+    proposed_by: str = RULES
+    """`model` where it chose other numbers for an action of the rules."""
+    is_chosen: bool = False
+    """Whether the model would take this one first; people are asked for it before the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from agents.finding import Role
 from agents.gathering import gather
 from agents.model.answers import Brief
 from agents.model.asking import Model
+from agents.model.choosing import applied
 from agents.model.explain import explain
 from agents.model.loop import investigate as ask
 from agents.progress import FindingSeen, Listener, LookBegan, LookEnded, Phase, PhaseBegan
@@ -207,6 +208,7 @@ async def concluded(case: Case, routing: Routing, reports: Sequence[Report], mod
         return replace(diagnosis, usage=diagnosis.usage + words.usage)
     # What is so stays in the rules' words; the model says why.
     summary = " ".join((diagnosis.opening, *(claim.text for claim in words.claims)))
+    diagnosis = applied(diagnosis, words.choices)
     return explained(diagnosis, (*words.claims, *words.proposals, *claims), summary, words.usage)
 
 

@@ -1,9 +1,10 @@
 """What a runner found out about an action before anyone is asked, and what became of it. Pure."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from approvals.action import Action
 from tools.redaction import Redacted
@@ -106,5 +107,26 @@ class Runner(Protocol):
 
         Raises:
             RunnerError: nothing was done, except for `Unclear`.
+        """
+        ...
+
+
+@runtime_checkable
+class Borrower(Runner, Protocol):
+    """A runner that can carry one action out with a credential that is lent for it, instead of with its own rights."""
+
+    async def sketch(self, action: Action) -> Plan:
+        """As `plan`, for an action whose credential is fetched after its approval: nothing can be tried before.
+
+        Raises:
+            RunnerError: when it cannot be prepared.
+        """
+        ...
+
+    def borrowing(self, token: Callable[[], str]) -> AbstractAsyncContextManager[Runner]:
+        """A runner that writes with that token, as long as the block runs; what it reads, it reads with its own rights.
+
+        Args:
+            token: gives the value as long as it is lent; it is kept nowhere else.
         """
         ...

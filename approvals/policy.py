@@ -21,6 +21,7 @@ LOCUM = Principal("locum")
 """Locum itself; never approves."""
 
 EVERYWHERE = "*"
+KILLED = "the kill switch is on: nothing is asked for and nothing is carried out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,9 @@ def hindrance(request: ApprovalRequest, policy: Policy | Unusable, freezes: Sequ
     """
     if isinstance(policy, Unusable):
         return policy.why
+    if policy.kill_switch:
+        # Said before that the policy changed, which it did as well: people should hear of the switch.
+        return KILLED
     if void := outdated(request, policy):
         return void
     environment = policy.known_environments[request.environment]
@@ -162,7 +166,7 @@ def level_of(environment: str, policy: Policy) -> Level:
 def stop(environment: Environment, effect: Effect, policy: Policy, freezes: Sequence[Freeze], now: Instant) -> str:
     """What stops everything, or everything of an environment, at this moment; empty when nothing does."""
     if policy.kill_switch:
-        return "the kill switch is on: nothing is asked for and nothing is carried out"
+        return KILLED
     if effect is not Effect.WRITE:
         return ""
     for window in policy.freeze:

@@ -83,7 +83,7 @@ def _environments(policy: Policy) -> Iterator[Contradiction]:
             yield ("autonomy", name), _unknown(policy.known_environments)
     for index, window in enumerate(policy.freeze):
         if window.to <= window.from_:
-            yield ("freeze", index, "to"), "it ends before it begins"
+            yield ("freeze", index, "to"), "it must end after it begins"
         if not policy.known_environments.keys() >= set(window.environments):
             yield ("freeze", index, "environments"), _unknown(policy.known_environments)
 

@@ -1,6 +1,7 @@
 """What a diagnosis asks for: its proposed actions, each with the reason and the evidence that it rests on. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from agents.causes import catalogue as causes
 from agents.diagnosis import Diagnosis, Hypothesis
@@ -25,13 +26,15 @@ def proposals(diagnosis: Diagnosis, *, prompted_by: str) -> tuple[Proposal, ...]
     """
     found: dict[str, Proposal] = {}
     seen = {each.id: each for each in diagnosis.evidence}
-    for hypothesis in diagnosis.hypotheses:
-        for remediation in hypothesis.remediations:
-            if remediation.action is None:
-                continue
-            proposal = _proposal(diagnosis, hypothesis, remediation.action, seen, prompted_by)
-            if proposal is not None:
-                found.setdefault(proposal.merge_key(""), proposal)
+    ways = [(each, way) for each in diagnosis.hypotheses for way in each.remediations]
+    # The model's choice comes first where there is one; the order is all that it decides.
+    for hypothesis, way in sorted(ways, key=lambda each: not each[1].is_chosen):
+        if way.action is None:
+            continue
+        proposal = _proposal(diagnosis, hypothesis, way.action, seen, prompted_by)
+        if proposal is not None:
+            by = replace(proposal, proposed_by=way.proposed_by)
+            found.setdefault(proposal.merge_key(""), by)
     return tuple(found.values())
 
 

@@ -34,6 +34,7 @@ from bot.stores.marks import RedisCache, RedisMarks, RedisSeen
 from bot.stores.sessions import Sessions
 from bot.telemetry import logs, traces
 from bot.web.app import create_app
+from bot.web.serving import Http
 from bot.wiring import open_model, openers
 from bot.workflows import service, workers
 from bot.workflows.activities import Activities
@@ -276,7 +277,15 @@ async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
     stack.push_async_callback(_ended, reading)
     listening = socket.create_server((settings.http.host, settings.http.port))
     server = _Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_S)
+        uvicorn.Config(
+            app,
+            http=Http,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=STOP_S,
+        )  # fmt: skip
     )
     # It listens already: who comes before the server is up waits a moment.
     serving = shared.start("web server", server.serve(sockets=[listening]))

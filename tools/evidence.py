@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NewType, Self
 
+from tools.redacting.marks import unkeyed
 from tools.redaction import Redacted, redact
 from tools.window import Window
 
@@ -101,5 +102,6 @@ def bounded(text: Redacted) -> Redacted:
 
 
 def _id(tool: str, query: str, window: Window | None, outcome: Outcome, text: str) -> EvidenceId:
-    content = "\x00".join((tool, query, str(window), outcome, text))
+    # A mark's fingerprint is that of one process; the evidence is the same in any.
+    content = unkeyed("\x00".join((tool, query, str(window), outcome, text)))
     return EvidenceId("ev_" + hashlib.sha256(content.encode()).hexdigest()[:10])

@@ -27,7 +27,7 @@ _ROUNDS = 8
 
 
 def hide(value: str) -> None:
-    """From now on `value` is taken out of every text, in whatever encoding; call `unhide` when it is worth nothing more.
+    """From now on `value` is taken out of every text, in whatever encoding; `unhide` ends that.
 
     Raises:
         ValueError: when it has fewer than 8 characters, and so cannot be told from ordinary text.

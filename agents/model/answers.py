@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from agents.case import Case
 from agents.diagnosis import Hypothesis
 from agents.finding import CauseId, Finding
+from agents.model.choosing import Choice
 from agents.model.citations import Dropped
 from agents.model.failures import Reason
 from agents.report import Claim, Usage
@@ -62,6 +63,8 @@ class Explanation:
     """Verdict first."""
     proposals: tuple[Claim, ...] = ()
     """Further causes that the model thinks possible; no rule stands behind them."""
+    choices: tuple[Choice, ...] = ()
+    """Among the actions that rules propose."""
     dropped: tuple[Dropped, ...] = ()
     usage: Usage = field(default_factory=Usage)
     failure: Reason | None = None

@@ -5,7 +5,7 @@ from typing import Any
 
 from agents import causes
 from agents.diagnosis import Diagnosis
-from agents.model import citations, prompts, schemas
+from agents.model import choosing, citations, prompts, schemas
 from agents.model.answers import Explanation
 from agents.model.asking import Model, Request
 from agents.model.failures import ModelError, Reason
@@ -18,7 +18,8 @@ async def explain(diagnosis: Diagnosis, *, model: Model) -> Explanation:
     """One request, no looks. Never raises for the model's or the service's sake: see `Explanation.failure`."""
     if not model.is_configured:
         return Explanation(failure=Reason.NO_KEY)
-    system, tools = prompts.system(""), [schemas.conclude(with_proposals=True)]
+    actions = choosing.proposed(diagnosis)
+    system, tools = prompts.system(""), [schemas.conclude(with_proposals=True, with_actions=bool(actions))]
     told = prompts.conclusion(diagnosis, room=prompts.room_beside(system, tools))
     request = Request(
         system=system,
@@ -37,7 +38,16 @@ async def explain(diagnosis: Diagnosis, *, model: Model) -> Explanation:
     known = frozenset(causes.catalogue())
     claims, dropped = citations.verified(citations.read(given.get("claims")), diagnosis.evidence, causes=known)
     proposals, doubted = citations.verified(citations.read(given.get("proposals")), diagnosis.evidence, causes=known)
+    # Who proves nothing has no say in what is done either.
+    choices = choosing.read_choices(given.get("actions"), actions) if claims else ()
     failure = None
     if not claims:
         failure = Reason.NOT_BORNE_OUT if dropped else Reason.NO_CONCLUSION
-    return Explanation(claims=claims, proposals=proposals, dropped=dropped + doubted, usage=cost, failure=failure)
+    return Explanation(
+        claims=claims,
+        proposals=proposals,
+        choices=choices,
+        dropped=dropped + doubted,
+        usage=cost,
+        failure=failure,
+    )

@@ -13,6 +13,7 @@ from agents.alert import Alert
 from agents.diagnosis import Diagnosis, Hypothesis
 from agents.finding import Finding
 from agents.model.answers import Brief
+from agents.model.choosing import described, proposed
 from agents.model.citations import Dropped
 from tools.evidence import Evidence
 from tools.redaction import redact
@@ -75,6 +76,8 @@ def conclusion(diagnosis: Diagnosis, *, room: int) -> str:
         fenced("summary by rules", _cut(diagnosis.summary, room // 5)),
         *_by_rules(diagnosis.findings, diagnosis.hypotheses, room),
     ]
+    if actions := [f"{place}. {described(each)}" for place, each in enumerate(proposed(diagnosis), 1)]:
+        parts.append(fenced("actions that rules propose; people decide", _fitting(actions, room // 8)))
     return _with_evidence(parts, diagnosis.evidence, room)
 
 

@@ -26,7 +26,7 @@ def described(tool: Tool[Any]) -> dict[str, Any]:
     }
 
 
-def conclude(*, with_proposals: bool) -> dict[str, Any]:
+def conclude(*, with_proposals: bool, with_actions: bool = False) -> dict[str, Any]:
     """The tool that ends the work; its claims are checked by code before anyone sees them."""
     text = {"type": "string"}
     claim = {
@@ -55,6 +55,16 @@ def conclude(*, with_proposals: bool) -> dict[str, Any]:
             "type": "array",
             "description": "Other possible causes, each {text, citations, cause?, entity?} as in claims",
             "items": {"type": "object", "properties": {"text": text, "citations": {"type": "array"}}},
+        }
+    if with_actions:
+        properties["actions"] = {
+            "type": "array",
+            "description": "Those numbered actions that you would take first; `arguments` only for other numbers",
+            "items": {
+                "type": "object",
+                "properties": {"action": {"type": "integer"}, "arguments": {"type": "object"}},
+                "required": ["action"],
+            },
         }
     return {
         "name": CONCLUDE,

@@ -14,6 +14,7 @@ from approvals.action import Action
 from approvals.actions.objects import NoArgs
 from approvals.actions.restart_workload import restart_workload
 from approvals.actions.set_resources import ResourcesArgs, set_resources
+from tools.entity import Entity
 
 MORE = 1.5
 """What a limit becomes, as a multiple: enough to tell a tight limit from a leak, too little to starve a node."""
@@ -81,7 +82,11 @@ def _is_killed(scene: Scene, each: Container, finding: Finding) -> bool:
 
 def _leaks(scene: Scene, finding: Finding) -> bool:
     entities = {finding.entity, *(pod.entity for pod in scene.cluster.pods_of(finding.entity))}
-    return any(each.entity in entities for each in memory_leak.check(scene))
+    return not entities.isdisjoint(scene.once(_leaking))
+
+
+def _leaking(scene: Scene) -> frozenset[Entity]:
+    return frozenset(each.entity for each in memory_leak.check(scene))
 
 
 def _container(workload: Resource, name: str) -> Fields:

@@ -306,6 +306,6 @@ def _by_source(references: Sequence[Reference]) -> list[list[Reference]]:
 def _stop(bounds: asyncio.Timeout, loan: _Loan, *, at_s: float, why: str) -> None:
     """Lets the use end at that time, unless it ends earlier anyway."""
     when = bounds.when()
-    if not bounds.expired() and when is not None and at_s < when:
+    if when is not None and at_s < when:
         loan.why_ended = why
         bounds.reschedule(at_s)

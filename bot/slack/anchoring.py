@@ -2,7 +2,7 @@
 
 import logging
 
-from approvals.audit import Anchor
+from approvals.audit import Anchor, anchor_line
 from bot.incident import Place
 from bot.slack.blocks import Message
 from bot.slack.calls import SlackError
@@ -26,7 +26,7 @@ class ChannelAnchors:
 
     async def post(self, anchor: Anchor) -> str:
         """See `Anchors.post`."""
-        text = f"Audit: {anchor.seq} entries, head `{anchor.hash}`. `locum audit verify` compares them."
+        text = f"The audit has {anchor.seq} entries. For `locum audit verify --anchors FILE`: `{anchor_line(anchor)}`"
         payload = {"seq": anchor.seq, "hash": anchor.hash}
         message = Message(text=text, metadata={"event_type": EVENT, "event_payload": payload})
         try:

@@ -5,9 +5,8 @@ what is stored, never the other way round.
 """
 
 import asyncio
+import hashlib
 import json
-import logging
-from collections.abc import Iterable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -23,12 +22,9 @@ from bot.slack.cards.approval_standing import rank
 from bot.slack.lanes import Priority
 from bot.slack.once import SKEW_S, Marks, Once
 from bot.slack.sending import Sender
-from bot.workflows.ports import Cards
 
 NEW = TimeDelta(minutes=1)
 """A request that is younger has no card yet, unless it is noted."""
-
-logger = logging.getLogger(__name__)
 
 
 class SlackCards:
@@ -50,19 +46,23 @@ class SlackCards:
             return
         # Drawn one after the other: who comes later knows more.
         async with self._drawing.setdefault(view.request.id, asyncio.Lock()):
-            if await self._is_outdated(view):
+            card = approval_card(view, Instant.now())
+            drawn: Any = json.loads(await self._marks.get(_key("drawn", view)) or "{}")
+            picture = hashlib.sha256(repr((card.text, card.blocks)).encode()).hexdigest()
+            # A later picture stays, and the same one need not be sent again: reconciling costs nothing then.
+            if tuple(drawn.get("rank", ())) > rank(view) or drawn.get("picture") == picture:
                 return
             if copies := await self._copies(view) or await self._found(view):
-                await self._redraw(view, copies)
+                await self._redraw(view, card, copies)
             else:
-                await self._post(view, view.place)
-            await self._marks.put(_key("drawn", view), json.dumps(rank(view)))
+                await self._post(view, card, view.place)
+            await self._marks.put(_key("drawn", view), json.dumps({"rank": rank(view), "picture": picture}))
 
     async def copy(self, view: View, place: Place) -> None:
         """One more card of the same request, such as in somebody's direct message."""
         async with self._drawing.setdefault(view.request.id, asyncio.Lock()):
             if place.channel not in {each["channel"] for each in await self._copies(view)}:
-                await self._post(view, place)
+                await self._post(view, approval_card(view, Instant.now()), place)
 
     async def outcome(self, view: View) -> None:
         """Says in the thread how the execution ended; once."""
@@ -72,11 +72,14 @@ class SlackCards:
         """Says in the thread whether it helped; once."""
         await self._say("verified", view, verified(view))
 
-    async def _post(self, view: View, place: Place) -> None:
-        card = approval_card(view, Instant.now())
-        ts = await self._once.post(f"{_key('card', view)}:{place.channel}", place, card, Priority.ANSWER)
-        copies = [*await self._copies(view), {"channel": place.channel, "ts": ts}]
-        await self._marks.put(_key("copies", view), json.dumps(copies))
+    async def _post(self, view: View, card: Message, place: Place) -> None:
+        key = f"{_key('card', view)}:{place.channel}"
+        is_begun = await self._marks.get(key) is not None
+        mine = {"channel": place.channel, "ts": await self._once.post(key, place, card, Priority.ANSWER)}
+        await self._marks.put(_key("copies", view), json.dumps([*await self._copies(view), mine]))
+        if is_begun:
+            # Posted by somebody who was stopped before they could note it, and maybe as it was then.
+            await self._redraw(view, card, [mine])
 
     async def _found(self, view: View) -> list[dict[str, str]]:
         """The card of a request that is not new and of which nothing is noted: the notes may have been lost."""
@@ -90,8 +93,8 @@ class SlackCards:
             await self._marks.put(_key("copies", view), json.dumps(copies))
         return copies
 
-    async def _redraw(self, view: View, copies: list[dict[str, str]]) -> None:
-        card, failed = approval_card(view, Instant.now()), list[SlackError]()
+    async def _redraw(self, view: View, card: Message, copies: list[dict[str, str]]) -> None:
+        failed = list[SlackError]()
         for each in copies:
             place = Place(channel=each["channel"], thread_ts=view.place.thread_ts)
             try:
@@ -109,26 +112,6 @@ class SlackCards:
     async def _copies(self, view: View) -> list[dict[str, str]]:
         noted: Any = json.loads(await self._marks.get(_key("copies", view)) or "[]")
         return noted
-
-    async def _is_outdated(self, view: View) -> bool:
-        """Whether a later picture of this request is shown already."""
-        drawn: Any = json.loads(await self._marks.get(_key("drawn", view)) or "[]")
-        return tuple(drawn) > rank(view)
-
-
-async def repair(cards: Cards, views: Iterable[View]) -> int:
-    """Makes Slack show what is stored, after an outage; how many requests could not be shown as they are."""
-    failed = 0
-    for view in views:
-        try:
-            await cards.draw(view)
-            await cards.outcome(view)
-            await cards.verified(view)
-        except SlackError as error:
-            failed += 1
-            extra = {"request_id": view.request.id, "why": str(error)}
-            logger.warning("a request for approval cannot be shown", extra=extra)
-    return failed
 
 
 def _key(what: str, view: View) -> str:

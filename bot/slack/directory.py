@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from whenever import Instant
+from whenever import Instant, TimeDelta
 
 from approvals.people import Account, DirectoryUnavailable
 from bot.slack.calls import Calls, Method, SlackError
@@ -31,7 +31,7 @@ class Directory:
         self._members = _Fresh[frozenset[str]]()
 
     async def account(self, user_id: str) -> Account:
-        """The account as Slack describes it now.
+        """The account as Slack describes it now; nothing that is said of it or of its groups is older than `known_at`.
 
         Raises:
             DirectoryUnavailable: when Slack does not answer, or knows nobody of that id.
@@ -63,7 +63,8 @@ class Directory:
             is_deactivated=bool(user.get("deleted")),
             is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
             is_foreign=_is_foreign(user, me),
-            known_at=Instant.now(),
+            # Its groups may be told from an answer that is as old as one can be.
+            known_at=Instant.now() - TimeDelta(seconds=CACHE_S),
         )
 
     async def _users(self, usergroup_id: str) -> frozenset[str]:

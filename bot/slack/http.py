@@ -1,5 +1,6 @@
 """HTTP mode: Slack posts to `/slack/events`. Nothing is read from a request before its signature was checked."""
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -18,6 +19,7 @@ from bot.slack.asking import Seen
 PATH = "/slack/events"
 CLOCK_S = 300
 BODY = 1_048_576
+BODY_S = 15.0
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +36,12 @@ def route(slack: SlackApp, settings: Slack, seen: Seen) -> Route:
 
     async def take(request: Request) -> Response:
         try:
-            body = await _body(request)
+            async with asyncio.timeout(BODY_S):
+                body = await _body(request)
         except ClientDisconnect:
             return Response(status_code=400)
+        except TimeoutError:
+            return Response(status_code=408, headers={"Connection": "close"})
         if body is None:
             return Response(status_code=413)
         signature = request.headers.get("x-slack-signature", "")

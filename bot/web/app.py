@@ -44,7 +44,8 @@ class TakesAlerts(Protocol):
 
 def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, gate: Gate | None, healths: Healths) -> FastAPI:
     """The application; without a gate nothing can be approved; `healths` asks every connector how it is."""
-    app = FastAPI(title="Locum", docs_url=None, redoc_url=None, openapi_url=None)
+    # An address is right or wrong: a redirect would send a stranger wherever the Host header says.
+    app = FastAPI(title="Locum", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.settings = settings
     app.state.desk = desk
     app.state.gate = gate

@@ -1,6 +1,7 @@
 """Questions of programs: ask, look how it stands, follow the progress."""
 
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -24,6 +25,7 @@ from bot.web.waiting import waiting_requests
 router = APIRouter()
 
 _LONGEST_KEY = 200
+_CURSOR = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 
 
 class Problem(BaseModel):
@@ -111,7 +113,7 @@ async def events(
 ) -> EventSourceResponse:
     """Progress as it comes, from `Last-Event-ID` on, until the session is done."""
     desk: Desk = request.app.state.desk
-    if not all(part.isascii() and part.isdigit() for part in last_event_id.split("-", 1)):
+    if not _CURSOR.fullmatch(last_event_id):
         raise HTTPException(422, "Last-Event-ID: expected the id of an event of this stream")
     if await desk.status(SessionId(session_id)) is None:
         raise HTTPException(404, "no such session")

@@ -1,16 +1,20 @@
 """Who may come in: credentials in constant time, bodies within their limit. Decides before anything is parsed."""
 
+import asyncio
 import base64
 import hmac
 import ipaddress
 from collections.abc import Sequence
 
 from pydantic import SecretStr
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 
 from bot.settings import AlertSource, Http
 
 APPROVE = "approve"
+BODY_S = 15.0
+"""For all of a body, once it is waited for."""
 
 
 class TooLarge(Exception):
@@ -72,10 +76,22 @@ async def body_of(request: Request, limit: int) -> bytes:
 
     Raises:
         TooLarge: when it is longer, said so or not.
+        HTTPException: when it does not come, or not all of it.
     """
     said = request.headers.get("content-length", "0")
     if said.isascii() and said.isdigit() and int(said[:20]) > limit:
         raise TooLarge
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await _read(request, limit)
+    except TimeoutError as error:
+        raise HTTPException(408, "the body did not come in time", {"Connection": "close"}) from error
+    except ClientDisconnect as error:
+        # Nobody is there to read it; it is the sender's fault all the same, and none of ours.
+        raise HTTPException(400, "the body was broken off") from error
+
+
+async def _read(request: Request, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

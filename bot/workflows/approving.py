@@ -1,6 +1,6 @@
 """The approval workflows as the gateway sees them: started, voted on, cancelled."""
 
-from datetime import timedelta
+import asyncio
 
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.common import WorkflowIDReusePolicy
@@ -11,7 +11,7 @@ from bot.workflows.approval import ApprovalWorkflow
 from bot.workflows.approval_messages import APPROVALS_QUEUE, Begin, Cast, Reply
 from bot.workflows.service import CALL_TIMEOUT, WorkflowsAway
 
-VOTE_WITHIN = timedelta(seconds=8)
+VOTE_WITHIN_S = 7.0
 
 
 class NoSuchBallot(Exception):
@@ -53,9 +53,11 @@ class Approvals:
         """
         handle = self._client.get_workflow_handle(workflow_id(request_id))
         try:
-            reply: Reply = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
-                "vote", cast, id=cast.key, rpc_timeout=VOTE_WITHIN, result_type=Reply
-            )
+            # The client's own time-out is for one call; it asks again and again for the answer of an Update.
+            async with asyncio.timeout(VOTE_WITHIN_S):
+                reply: Reply = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
+                    "vote", cast, id=cast.key, result_type=Reply
+                )
         except WorkflowUpdateFailedError as error:
             raise NoSuchBallot(request_id) from error
         except RPCError as error:

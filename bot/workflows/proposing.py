@@ -105,7 +105,8 @@ class Proposing:
     async def open(self, proposal: Proposal, incident_id: str, session_id: str) -> str:
         now = Instant.now()
         row = RequestRow(
-            id=secrets.token_urlsafe(ID_BYTES),
+            # Hex, for whatever looks like a token is redacted where it is shown.
+            id=secrets.token_hex(ID_BYTES),
             merge_key=proposal.merge_key(incident_id),
             incident_id=incident_id,
             session_id=session_id,

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from temporalio import activity
@@ -19,7 +20,7 @@ from approvals.action import Action
 from approvals.actions.objects import NoArgs
 from approvals.actions.restart_workload import restart_workload
 from approvals.actions.scale_workload import scale_workload
-from approvals.audit import Entry
+from approvals.audit import Entry, Kind
 from approvals.ballot import Answer, Choice, State
 from approvals.people import Account, DirectoryUnavailable
 from approvals.plan import Outcome, Plan, Receipt, TargetChanged
@@ -34,12 +35,13 @@ from bot.stores.marks import RedisSeen
 from bot.stores.sessions import Sessions
 from bot.workflows import service, workers
 from bot.workflows.actions import Actions
-from bot.workflows.approval_messages import Cast, LookAgain, Seen
+from bot.workflows.approval import ApprovalWorkflow
+from bot.workflows.approval_messages import APPROVALS_QUEUE, LookAgain, Seen
 from bot.workflows.approving import Approvals, workflow_id
 from bot.workflows.gate import TemporalGate
 from bot.workflows.gateway import Gateway, Requests
 from bot.workflows.looking_again import LookAgainWorkflow
-from bot.workflows.messages import TASK_QUEUE
+from bot.workflows.messages import PROPOSALS_QUEUE, TASK_QUEUE
 from bot.workflows.proposing import Proposing
 from tools.entity import Entity
 from tools.redaction import redact
@@ -224,6 +226,11 @@ class House:
     requests: Requests
     approvals: Approvals
     policy_path: Path
+    restart_workers: Callable[[], Awaitable[None]]
+
+    async def restart(self) -> None:
+        """Every worker ends and another one comes: what was cached is read again from the histories."""
+        await self.restart_workers()
 
     def set_policy(self, *, version: int = 1, kill_switch: bool = False, ttl: str = "30m", quorum: int = 1) -> None:
         text = POLICY.format(version=version, kill_switch=str(kill_switch).lower(), ttl=ttl, quorum=quorum)
@@ -280,15 +287,23 @@ class House:
     async def entries(self, request_id: str) -> list[Entry]:
         return await self.ledger.entries(request_id=request_id)
 
-    async def cast(self, request_id: str, cast: Cast) -> str:
-        return (await self.approvals.vote(request_id, cast)).text
+    async def noted(self, request_id: str, kind: Kind, count: int) -> list[Entry]:
+        """The entries of a kind, once there are so many: an answer may come before its entry."""
+        for _ in range(200):
+            found = [entry for entry in await self.entries(request_id) if entry.kind is kind]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"only {len(found)} entries of {kind}")
 
 
 _TERMINAL = {state for state in State if state.is_terminal}
 
 
 @asynccontextmanager
-async def house(client: Client, store: Store, folder: Path, *, has_runner: bool = True) -> AsyncGenerator[House]:
+async def house(
+    client: Client, store: Store, folder: Path, *, has_runner: bool = True, cached: int = 1_000
+) -> AsyncGenerator[House]:
     """The gateway and the runner at work on a Temporal server and a Valkey that are there."""
     people, wall, target, looker = People(), Wall(), Target(), Looker()
     policy_path = folder / "policy.yaml"
@@ -308,18 +323,59 @@ async def house(client: Client, store: Store, folder: Path, *, has_runner: bool 
         )  # fmt: skip
         gate = TemporalGate(approvals=approvals, requests=requests, ledger=ledger, seen=RedisSeen(store))
         actions = Actions(ledger=ledger, policies=policies, runners=[target])
-        working = [
-            *workers.gateway_workers(client, client, gateway=gateway, proposing=proposing),
-            *([workers.runner_worker(client, actions)] if has_runner else []),
-            Worker(client, task_queue=TASK_QUEUE, workflows=[LookAgainWorkflow], activities=[looker.look_again]),
-        ]
-        running = [asyncio.create_task(each.run()) for each in working]
+        shift = _Shift(client, gateway, proposing, actions if has_runner else None, looker, cached=cached)
+        await shift.start()
         try:
             yield House(
                 folder=folder, client=client, ledger=ledger, people=people, wall=wall, target=target, looker=looker,
                 gate=gate, proposing=proposing, requests=requests, approvals=approvals, policy_path=policy_path,
+                restart_workers=shift.restart,
             )  # fmt: skip
         finally:
-            for each in working:
-                await each.shutdown()
-            await asyncio.gather(*running, return_exceptions=True)
+            await shift.stop()
+
+
+class _Shift:
+    """All workers; another shift is made of the same parts."""
+
+    def __init__(
+        self,
+        client: Client,
+        gateway: Gateway,
+        proposing: Proposing,
+        actions: Actions | None,
+        looker: Looker,
+        *,
+        cached: int,
+    ) -> None:
+        self._cached = cached
+        self._client, self._gateway, self._proposing = client, gateway, proposing
+        self._actions, self._looker = actions, looker
+        self._working: list[Worker] = []
+        self._running: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        client = self._client
+        self._working = [
+            # As `bot.workflows.workers` makes them, without a cache where histories shall be replayed at every step.
+            Worker(
+                client,
+                task_queue=APPROVALS_QUEUE,
+                workflows=[ApprovalWorkflow],
+                activities=self._gateway.all(),
+                max_cached_workflows=self._cached,
+                graceful_shutdown_timeout=timedelta(seconds=2),
+            ),
+            Worker(client, task_queue=PROPOSALS_QUEUE, activities=self._proposing.all()),
+            *([workers.runner_worker(client, self._actions)] if self._actions else []),
+            Worker(client, task_queue=TASK_QUEUE, workflows=[LookAgainWorkflow], activities=[self._looker.look_again]),
+        ]
+        self._running = [asyncio.create_task(each.run()) for each in self._working]
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(each.shutdown() for each in self._working))
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from whenever import Instant
 
 from approvals.ballot import Answer, Ballot, Principal, Stranger, Voter
-from approvals.people import Account
+from approvals.people import Account, DirectoryUnavailable
 from approvals.request import RequestId
 from bot.gate import Click, GateClosed, View
-from bot.slack.directory import Directory, DirectoryUnavailable
+from bot.slack.directory import Directory
 from bot.workflows.ports import Cards
 
 GROUP = "S0SREONCALL"
@@ -27,6 +27,8 @@ class MemoryGate:
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     clicks: list[Click] = field(default_factory=list[Click])
     is_closed: bool = False
+    is_broken: bool = False
+    """In a way that nobody foresaw."""
     delay_s: float = 0
     view_delay_s: float = 0
 
@@ -40,16 +42,14 @@ class MemoryGate:
         assert re.fullmatch("[0-9a-f]{64}", click.key)
         assert click.via == "slack"
         await asyncio.sleep(self.delay_s)
-        if self.is_closed:
-            raise GateClosed("the store is away")
+        self._open()
         if click.key not in self.answers:
             self.answers[click.key] = await self._count(click)
         return self.answers[click.key]
 
     async def view(self, request_id: RequestId) -> View | None:
         await asyncio.sleep(self.view_delay_s)
-        if self.is_closed:
-            raise GateClosed("the store is away")
+        self._open()
         return self.views.get(request_id)
 
     async def open_requests(self, session_id: str) -> Sequence[View]:
@@ -59,6 +59,12 @@ class MemoryGate:
         """What the workflow does by itself: a new state, stored and then drawn."""
         self.views[request_id] = replace(self.views[request_id], **changes)  # pyright: ignore[reportArgumentType]
         await self.cards.draw(self.views[request_id])
+
+    def _open(self) -> None:
+        if self.is_closed:
+            raise GateClosed("the store is away")
+        if self.is_broken:
+            raise RuntimeError("secret innards")
 
     async def _count(self, click: Click) -> Answer:
         voter = await self._voter(click.account)

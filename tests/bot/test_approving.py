@@ -195,12 +195,22 @@ async def test_s28_whatever_breaks_the_clicker_is_told_without_its_innards(
 ) -> None:
     async with listening(workspace) as scene:
         await scene.gate.ask(asked(scene))
-        scene.gate.views.clear()
+        scene.gate.is_broken = True
         workspace.click("ana", APPROVE)
         assert await scene.answered() == [lines.NOT_ANSWERED]
         workspace.click("ana", DENY)
-        assert (await scene.answered(2))[-1] == lines.NO_REQUEST
-    assert "taking a click failed" in caplog.messages
+        assert (await scene.answered(2))[-1] == lines.NOT_READ
+    assert {"taking a click failed", "reading a request failed"} <= set(caplog.messages)
+
+
+async def test_a20_a_request_that_nobody_knows_is_said_to_be_unknown(workspace: Workspace) -> None:
+    async with listening(workspace) as scene:
+        await scene.gate.ask(asked(scene))
+        scene.gate.views.clear()
+        for action in (DENY, DETAILS):
+            workspace.click("ana", action)
+        assert await scene.answered(2) == [lines.NO_REQUEST] * 2
+    assert workspace.modal("ana") is None
 
 
 async def test_s28_a_late_clicker_is_told_who_decided_also_after_a_restart_and_the_card_is_mended(

@@ -9,7 +9,7 @@ from whenever import Instant, TimeDelta
 from approvals.ballot import State
 from bot.gate import View
 from bot.incident import Place
-from bot.slack.approval_cards import SlackCards, repair
+from bot.slack.approval_cards import SlackCards
 from bot.slack.calls import Refused, Unavailable, connect
 from bot.slack.cards.approval import APPROVE, DENY, DETAILS
 from bot.slack.sending import Sender
@@ -29,14 +29,14 @@ async def test_a25_cards_converge_to_what_is_stored_after_an_outage(workspace: W
         workspace.fail("*", times=50, error="internal_error")
         done = asked(scene, state=State.SUCCEEDED, votes=(requests.vote(),), receipts=(requests.receipt(),))
         done = replace(done, verification=requests.verification(helped=True))
-        with pytest.raises(Unavailable):
-            await scene.cards.draw(done)
-        assert await repair(scene.cards, [done]) == 1
+        for tell in (scene.cards.draw, scene.cards.outcome, scene.cards.verified):
+            with pytest.raises(Unavailable):
+                await tell(done)
         assert scene.buttons == ALL
     workspace.team.faults.calls.clear()
     async with acting(workspace, store) as scene:
         for _ in range(2):
-            assert await repair(scene.cards, [done]) == 0
+            await show(scene.cards, done)
     assert scene.buttons == []
     said = [reply["text"] for reply in scene.replies]
     assert len(said) == 3
@@ -45,12 +45,20 @@ async def test_a25_cards_converge_to_what_is_stored_after_an_outage(workspace: W
     assert said[2].startswith("🟢 *it helped*")
 
 
-async def test_a25_one_request_that_cannot_be_shown_does_not_keep_the_others_from_it(workspace: Workspace) -> None:
-    async with acting(workspace) as scene:
-        lost = replace(asked(scene), place=Place(channel="C0000NOWHERE", thread_ts="1.1"))
-        other = replace(asked(scene), request=replace(waiting(), id=requests.RequestId("b" * 32)))
-        assert await repair(scene.cards, [lost, other]) == 1
-        assert scene.buttons == ALL
+async def test_a25_a_card_that_shows_what_is_stored_is_not_sent_again(workspace: Workspace) -> None:
+    store = Store()
+    async with acting(workspace, store) as scene:
+        view = asked(scene, waiting(quorum=2))
+        for _ in range(5):
+            await scene.cards.draw(view)
+        assert workspace.calls("chat.update") == []
+        voted = replace(view, votes=(requests.vote(),))
+        for _ in range(5):
+            await scene.cards.draw(voted)
+    async with acting(workspace, store) as scene:
+        await scene.cards.draw(voted)
+    assert len(workspace.calls("chat.update")) == 1
+    assert len(scene.replies) == 1
 
 
 async def test_a25_an_old_picture_never_goes_over_a_newer_one(workspace: Workspace) -> None:
@@ -141,6 +149,19 @@ async def test_a25_a_card_is_found_again_when_every_note_about_it_was_lost(works
         other = replace(older, request=replace(older.request, id=requests.RequestId("b" * 32)))
         await scene.cards.draw(other)
         assert len(scene.replies) == 2
+
+
+async def test_a25_a_card_that_was_posted_and_not_noted_before_a_kill_shows_what_is_so_now(
+    workspace: Workspace,
+) -> None:
+    store = Store()
+    async with acting(workspace, store) as scene:
+        view = asked(scene)
+        await scene.cards.draw(view)
+        for note in [note for note in store.notes.kept if note.endswith((":copies", ":drawn"))]:
+            del store.notes.kept[note]
+        await scene.cards.draw(replace(view, state=State.DENIED))
+        assert scene.buttons == []
 
 
 async def test_a_request_of_an_incident_without_a_channel_is_shown_nowhere(workspace: Workspace) -> None:

@@ -87,6 +87,10 @@ def test_a_secret_that_was_given_back_is_not_revealed_any_more() -> None:
     with pytest.raises(CredentialsEnded, match="given back"):
         one.reveal()
     one.forget()
+    other = secret()
+    other.forget()
+    with pytest.raises(CredentialsEnded, match="given back"):
+        other.reveal()
 
 
 @pytest.mark.parametrize("value", ["", "  ", "hunter2", "        ", "a b c d e"])

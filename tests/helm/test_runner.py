@@ -1,4 +1,4 @@
-"""The chart with a runner: rights for the listed actions in the listed namespaces, and none of those nobody may have."""
+"""The chart with a runner: rights for the listed actions in the listed namespaces, and no other."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from approvals.runners.kubernetes.catalogue import CHANGES, KINDS
+from approvals.sandbox.isolation import why_open
+from approvals.sandbox.job import NETWORK_LABEL
 from tests.helm.test_chart import CHART
 from tools.kind import plural
 
@@ -29,7 +31,10 @@ def rendered(runner: Document | None = None, **values: Any) -> list[Document]:
     return [each for text in files.values() for each in yaml.safe_load_all(text) if each]
 
 
-EVERYTHING: Document = {"actions": list(CHANGES), "namespaces": ["shop", "web"], "vaultAudience": "vault"}
+SANDBOX = {"enabled": True, "namespace": "locum-sandbox", "image": f"registry.example/tools@sha256:{'0' * 64}"}
+EVERYTHING: Document = {
+    "actions": list(CHANGES), "namespaces": ["shop", "web"], "vaultAudience": "vault", "sandbox": SANDBOX,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=[None, EVERYTHING], ids=["without", "with"])
@@ -58,9 +63,10 @@ def test_every_document_is_valid_for_its_kind(documents: list[Document]) -> None
 def test_no_role_holds_what_nobody_may_have(documents: list[Document]) -> None:
     roles = of(documents, "Role", "ClusterRole")
     assert roles
-    for rule in (rule for role in roles for rule in role["rules"]):
+    for where, rule in ((role["metadata"].get("namespace"), rule) for role in roles for rule in role["rules"]):
         assert not DENIED_RESOURCES & set(rule.get("resources", ()))
-        assert not DENIED_VERBS & set(rule["verbs"])
+        may_make_jobs = where == "locum-sandbox" and rule["resources"] == ["jobs"]
+        assert not (DENIED_VERBS - ({"create"} if may_make_jobs else set())) & set(rule["verbs"])
         assert "*" not in rule["apiGroups"]
         assert set(rule) == {"apiGroups", "resources", "verbs"}
 
@@ -104,10 +110,8 @@ def test_a_role_is_what_its_action_reads_and_writes_and_bound_where_it_was_liste
 
 def test_nothing_is_bound_that_was_not_listed() -> None:
     few = rendered({"actions": ["delete-pod"], "namespaces": ["shop"]})
-    names = [each["metadata"]["name"] for each in of(few, "Role", "ClusterRole")]
-    assert names == ["locum-demo-read", "demo-runner-delete-pod"] or set(names) == {
-        "locum-demo-read", "demo-runner-delete-pod",
-    }  # fmt: skip
+    names = {each["metadata"]["name"] for each in of(few, "Role", "ClusterRole")}
+    assert names == {"locum-demo-read", "demo-runner-delete-pod"}
     without = rendered()
     assert not [each for each in without if "runner" in each["metadata"]["name"] and each["kind"] != "NetworkPolicy"]
 
@@ -119,6 +123,9 @@ def test_nothing_is_bound_that_was_not_listed() -> None:
         ({"actions": ["delete-pod"], "namespaces": ["kube-system"]}, "runs the cluster itself"),
         ({"actions": ["delete-pod"], "namespaces": ["openshift-etcd"]}, "runs the cluster itself"),
         ({"actions": ["delete-pod"], "namespaces": ["locum"]}, "Locum does not change itself"),
+        ({"sandbox": SANDBOX | {"namespace": "shop"}, "namespaces": ["shop"]}, "a namespace of its own"),
+        ({"sandbox": SANDBOX | {"namespace": "locum"}}, "a namespace of its own"),
+        ({"sandbox": SANDBOX | {"image": ""}}, "name the image by its digest"),
     ],
 )
 def test_rights_that_must_not_be_given_stop_the_installation(runner: Document, why: str) -> None:
@@ -163,8 +170,18 @@ def test_the_runner_is_never_there_twice_and_has_neither_slack_nor_model(whole: 
     assert token == [{"serviceAccountToken": {"path": "vault", "audience": "vault", "expirationSeconds": 600}}]
 
 
+def test_the_sandbox_s_namespace_keeps_its_commands_apart(whole: list[Document]) -> None:
+    (namespace,) = of(whole, "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    inside = [each for each in of(whole, "NetworkPolicy") if each["metadata"].get("namespace") == "locum-sandbox"]
+    for network in (False, True):
+        labels = {NETWORK_LABEL: "egress" if network else "none"}
+        assert why_open(inside, labels, network=network) is None
+
+
 def test_nothing_goes_in_or_out_but_what_is_named(documents: list[Document]) -> None:
-    policies = {each["metadata"]["name"]: each["spec"] for each in of(documents, "NetworkPolicy")}
+    own = [each for each in of(documents, "NetworkPolicy") if "namespace" not in each["metadata"]]
+    policies = {each["metadata"]["name"]: each["spec"] for each in own}
     nothing = policies["demo-nothing"]
     assert nothing["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in nothing

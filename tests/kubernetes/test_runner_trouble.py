@@ -1,6 +1,7 @@
 """Between the runner and a real API server stands one that loses requests and answers."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from approvals.action import Action, read
 from approvals.plan import NotPossible, NotReached, Outcome, Plan, Unclear
+from approvals.runners.kubernetes import live as live_module
 from approvals.runners.kubernetes import runner as runner_module
 from approvals.runners.kubernetes.runner import KubernetesRunner
 from tests.kubernetes import runner_house as house
@@ -21,7 +23,8 @@ pytestmark = pytest.mark.xdist_group("cluster")
 TIMEOUT_S = 2.0
 ANSWERS = {
     "a gateway has nobody": (503, "no healthy upstream"),
-    "too many requests": (429, '{"kind": "Status", "message": "too many requests"}'),
+    "a gateway knows nothing": (404, "404 page not found"),
+    "too many requests": (429, "Too many requests, please try again later."),
 }
 """Given instead of passing anything on."""
 
@@ -35,6 +38,8 @@ class Proxy:
         self.trouble = ""
         self.writes = 0
         self.is_down = False
+        self.hides = ""
+        """The group that the server does not seem to serve."""
         self._over = asyncio.Event()
         self._session = aiohttp.ClientSession()
         self._later: list[asyncio.Task[web.Response]] = []
@@ -61,7 +66,7 @@ class Proxy:
         body = await request.read()
         changes = request.method != "GET" and "dryRun" not in request.query and b"dryRun" not in body
         if not changes:
-            return self._broken(request) if self.is_down else await self._passed_on(request, body)
+            return self._broken(request) if self.is_down else await self._looked(request, body)
         self.writes += 1
         if self.trouble in ANSWERS:
             status, text = ANSWERS[self.trouble]
@@ -76,6 +81,14 @@ class Proxy:
             return web.Response(status=504, text="<html>Gateway Timeout</html>")
         self.is_down = self.trouble == "everything is lost from then on"
         return self._broken(request)
+
+    async def _looked(self, request: web.Request, body: bytes) -> web.Response:
+        answer = await self._passed_on(request, body)
+        if request.path == "/apis" and self.hides:
+            found = json.loads(answer.text or "")
+            found["groups"] = [each for each in found["groups"] if each["name"] != self.hides]
+            return web.json_response(found)
+        return answer
 
     async def _after_a_while(self, request: web.Request, body: bytes) -> web.Response:
         await asyncio.sleep(0.15)
@@ -148,7 +161,7 @@ async def test_a19_an_answer_that_was_lost_is_found_out_by_looking_again(
     assert proxy.writes == 1
 
 
-@pytest.mark.parametrize("trouble", ["the request is lost", "a gateway has nobody"])
+@pytest.mark.parametrize("trouble", ["the request is lost", "a gateway has nobody", "a gateway knows nothing"])
 async def test_a19_a_request_of_which_nobody_knows_is_unclear_and_never_failed(
     proxy: Proxy, runner: KubernetesRunner, planned: Plan, api_server: ApiServer, trouble: str
 ) -> None:
@@ -157,6 +170,31 @@ async def test_a19_a_request_of_which_nobody_knows_is_unclear_and_never_failed(
         await runner.execute(planned.action, fingerprint=planned.fingerprint, key="k-1", is_wanted=house.wanted)
     assert not was_done(api_server, planned.action)
     assert proxy.writes == 1
+
+
+async def test_a19_what_is_gone_when_it_is_looked_at_again_was_deleted(
+    proxy: Proxy, runner: KubernetesRunner, api_server: ApiServer, namespace: str
+) -> None:
+    house.put(api_server, house.job(), namespace)
+    action = read({"name": "delete-failed-job", "target": f"job/{namespace}/report", "arguments": {}})
+    plan = await runner.plan(action)
+    proxy.trouble = "the answer is lost"
+    receipt = await runner.execute(action, fingerprint=plan.fingerprint, key="k-1", is_wanted=house.wanted)
+
+    assert "looked at again, the target shows it" in receipt.detail
+    assert not house.exists(api_server, "Job", namespace, "report")
+
+
+async def test_a_kind_that_the_cluster_does_not_serve_has_no_objects_and_long_lists_have_all(
+    proxy: Proxy, runner: KubernetesRunner, api_server: ApiServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.hides = "policy"
+    monkeypatch.setattr(live_module, "PAGE", 2)
+    for each in (house.deployment(), *(house.pod(f"cart-{number}") for number in range(5))):
+        house.put(api_server, each, namespace)
+    action = read({"name": "restart-workload", "target": f"deployment/{namespace}/cart", "arguments": {}})
+
+    assert (await runner.plan(action)).blast_radius == "5 pods would be replaced; 5 of 2 are ready now."
 
 
 async def test_a18_a_change_that_nobody_can_look_at_any_more_is_unclear(

@@ -281,7 +281,8 @@ def test_what_is_allowed_is_allowed() -> None:
     guard = Guard(["10.0.0.0/8", ".shop.test", "db.test"], hosts=["one.test", "192.0.2.7"], allow_loopback=False)
     for name in ("cart.shop.svc", "cart.shop.svc.cluster.local", "a.shop.test", "db.test", "x.db.test", "one.test"):
         guard.check_name(name)
-    for name in ("shop.test", "a.one.test", "notdb.test", "example.org"):
+    odd = ("elsewhere.test%2f.shop.test", "elsewhere.test/.shop.svc", "elsewhere.test?.svc", "elsewhere.test\n.svc")
+    for name in ("shop.test", "a.one.test", "notdb.test", "example.org", *odd):
         with pytest.raises(ToolRefused):
             guard.check_name(name)
     assert guard.checked("10.1.2.3", ["10.1.2.3"]) == ["10.1.2.3"]

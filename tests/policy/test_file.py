@@ -8,6 +8,7 @@ import pytest
 
 from approvals.policy_file import LARGEST, PolicyError, PolicyFile, load
 from approvals.policy_schema import Policy, Unusable
+from tests.policy.builders import changed, policy_of, rule
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
 EXAMPLE = Path(__file__).parents[2] / "docs/policy-example.yaml"
@@ -132,3 +133,19 @@ async def test_several_decisions_at_once_see_one_policy(tmp_path: Path) -> None:
     found = await asyncio.gather(*(file.current() for _ in range(20)))
     assert {each.version for each in found if isinstance(each, Policy)} == {3}
     assert len(found) == 20
+
+
+def test_the_longest_that_is_taken_is_taken(tmp_path: Path) -> None:
+    longest = changed(
+        limits={"ttl": "24h", "max_ttl": "24h"}, actions={"restart-workload": rule(ttl="24h", timeout="1h")}
+    )
+    policy = policy_of(longest, tmp_path)
+    assert (policy.limits.max_ttl, policy.actions["restart-workload"].ttl) == (86_400, 86_400)
+    assert policy.actions["restart-workload"].timeout == 3600
+
+
+def test_f17_a_request_waits_half_an_hour_unless_the_policy_says_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(LEAST.format(version=1))
+    limits = load(path).limits
+    assert (limits.ttl, limits.max_ttl, limits.open_per_thread, limits.per_hour) == (1800, 86_400, 3, 20)

@@ -279,8 +279,10 @@ def test_a15_the_kill_switch_stops_everything_reads_included(tmp_path: Path) -> 
     off, on = (policy_of(changed(kill_switch=each), tmp_path) for each in (False, True))
     for what in (proposal(restart()), proposal(credentials())):
         assert "kill switch" in refused(what, on)
-        # What was approved before is void as well: the file is another one.
-        assert hindrance(request(what, off), on, (), NOW)
+        # What was approved before is stopped as well, and goes on when the very same policy is back.
+        asked = request(what, off)
+        assert "kill switch" in hindrance(asked, on, (), NOW)
+        assert hindrance(asked, off, (), NOW) == ""
 
 
 #

@@ -56,9 +56,11 @@ async def in_front_of(server: PostgresServer, context: ssl.SSLContext) -> AsyncG
 
 
 async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while part := await source.read(65_536):
-        target.write(part)
-    target.close()
+    try:
+        while part := await source.read(65_536):
+            target.write(part)
+    finally:
+        target.close()
 
 
 @pytest.fixture(scope="module")

@@ -55,10 +55,12 @@ async def in_between(server: PostgresServer) -> AsyncGenerator[tuple[int, Callab
         is_open = False
 
     async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while part := await source.read(65_536):
-            if is_open:
-                target.write(part)
-        target.close()
+        try:
+            while part := await source.read(65_536):
+                if is_open:
+                    target.write(part)
+        finally:
+            target.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner, outer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -5,6 +5,7 @@ import pytest
 
 from bot.workspace.manifest import Manifest
 from bot.workspace.methods import load
+from bot.workspace.people import ENTERPRISE_ID
 from bot.workspace.server import Workspace, serve
 from tests.slack import broken, client, refusal
 
@@ -79,6 +80,38 @@ async def test_people_are_found_by_id_and_by_email(workspace: Workspace) -> None
     workspace.add_group("S0ONCALL", ["ana", "ben"])
     on_call = await slack.usergroups_users_list(usergroup="S0ONCALL")
     assert on_call["users"] == [workspace.user_id("ana"), workspace.user_id("ben")]
+
+
+async def test_what_an_administrator_changes_about_somebody_is_in_the_next_answer(workspace: Workspace) -> None:
+    slack, ben = client(workspace), workspace.user_id("ben")
+
+    async def told() -> tuple[object, ...]:
+        user = (await slack.users_info(user=ben))["user"]
+        return user["deleted"], user["is_restricted"], user["is_email_confirmed"], user["profile"]["email"]
+
+    assert await told() == (False, False, True, "ben@example.com")
+    workspace.change_person("ben", email="ana@example.com", is_guest=True, is_email_confirmed=False)
+    assert await told() == (False, True, False, "ana@example.com")
+    workspace.change_person("ben", is_deactivated=True, is_guest=False)
+    assert await told() == (True, False, False, "ana@example.com")
+
+    workspace.add_group("S0ONCALL", ["ana", "ben"])
+    workspace.add_group("S0ONCALL", ["ana"])
+    answer = await slack.usergroups_users_list(usergroup="S0ONCALL")
+    assert answer["users"] == [workspace.user_id("ana")]
+
+
+async def test_on_grid_a_colleague_of_another_workspace_is_no_stranger(workspace: Workspace) -> None:
+    slack = client(workspace)
+    workspace.add_person("wim", is_grid=True, team_id="T0SISTER")
+    wim = workspace.user_id("wim")
+    assert (await slack.users_info(user=wim))["user"]["is_stranger"]
+    assert "enterprise_id" not in (await slack.auth_test()).data
+    workspace.change_person("wim", enterprise_id=ENTERPRISE_ID)
+    workspace.team.enterprise_id = ENTERPRISE_ID
+    user = (await slack.users_info(user=wim))["user"]
+    assert (user["is_stranger"], user["enterprise_user"]["enterprise_id"]) == (False, ENTERPRISE_ID)
+    assert (await slack.auth_test())["enterprise_id"] == ENTERPRISE_ID
 
 
 async def test_channels_are_listed_by_type_with_membership(workspace: Workspace) -> None:

@@ -192,6 +192,39 @@ async def test_a_modal_opens_shows_errors_and_closes_on_submit(workspace: Worksp
     assert got[0]["window"]["window"]["selected_option"]["value"] == "1h"
 
 
+async def test_a_text_input_takes_as_much_as_the_app_said_and_3000_characters_at_most(
+    workspace: Workspace, app: Any
+) -> None:
+    def asking(**lengths: int) -> dict[str, Any]:
+        element = {"type": "plain_text_input", "action_id": "text", **lengths}
+        return {**MODAL, "blocks": [{**MODAL["blocks"][0], "element": element}]}
+
+    slack, got = client(workspace), list[str]()
+
+    @app.view("ask")
+    async def submitted(ack: Any, view: dict[str, Any]) -> None:
+        await ack()
+        got.append(view["state"]["values"]["symptom"]["text"]["value"])
+
+    @app.command("/diagnose")
+    async def diagnose(ack: Any) -> None:
+        await ack()
+
+    async with connected(workspace, app):
+        for lengths, refused, taken in (
+            ({"min_length": 3, "max_length": 5}, ("xx", "x" * 6), "xxxxx"),
+            ({}, ("x" * 3_001,), "x" * 3_000),
+        ):
+            trigger_id = workspace.slash("ana", "alerts", "/diagnose")["trigger_id"]
+            await slack.views_open(trigger_id=trigger_id, view=asking(**lengths))
+            for typed in refused:
+                with pytest.raises(NotPossible, match="characters"):
+                    workspace.submit("ana", {"text": typed})
+            workspace.submit("ana", {"text": taken})
+            await workspace.until(lambda: workspace.modal("ana") is None)
+    assert got == ["xxxxx", "x" * 3_000]
+
+
 async def test_an_answer_to_a_submission_may_change_the_modal_and_must_be_valid(workspace: Workspace, app: Any) -> None:
     answers: list[dict[str, Any]] = [
         {"response_action": "update", "view": {**MODAL, "title": {"type": "plain_text", "text": "Once more"}}},

@@ -12,8 +12,14 @@ import yaml
 from tools.errors import ToolNoSource, ToolUnavailable
 
 
-async def connect(*, kubeconfig: Path | None, context: str | None, timeout_s: float) -> Any:
+async def connect(*, kubeconfig: Path | None, context: str | None, timeout_s: float, token: str = "") -> Any:
     """A client of the `kubernetes` package, which repeats no request by itself.
+
+    Args:
+        kubeconfig: the file; unset = the ServiceAccount of the pod, or the user's own file.
+        context: unset = the file's current one.
+        timeout_s: for credentials that a program fetches.
+        token: sent instead of the configuration's own credentials, none of which goes along then.
 
     Raises:
         ToolNoSource: when no cluster is configured, or the configuration cannot be used.
@@ -42,6 +48,10 @@ async def connect(*, kubeconfig: Path | None, context: str | None, timeout_s: fl
         # The loader walks the file unchecked: whatever is missing in it shows as one of these.
         raise ToolNoSource(f"the kubeconfig cannot be used: {e}") from e
     configuration.retries = None
+    if token:
+        # A pod's own token would come back by the hook, and a certificate would count before any token.
+        configuration.api_key, configuration.refresh_api_key_hook = {"BearerToken": f"Bearer {token}"}, None
+        configuration.cert_file = configuration.key_file = None
     try:
         client = api.ApiClient(configuration)
     except (OSError, ValueError) as e:

@@ -5,6 +5,7 @@ and metadata services, which hand out credentials, never are.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 
 from tools.errors import ToolRefused
@@ -14,6 +15,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 CLUSTER_SUFFIXES = (".svc", ".cluster.local")
 """Names that only a cluster's own resolver knows; always allowed."""
+
+_NAME = re.compile(r"[\w.-]+")
+"""What a name is made of; `elsewhere.example%2f.svc` only ends like an allowed one, and others may read it otherwise."""
 
 _NEVER: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)
@@ -44,6 +48,8 @@ class Guard:
     def allows_name(self, host: str) -> bool:
         """Whether the name is, or lies under, an allowed suffix; `.example.org` leaves `example.org` itself out."""
         name = host.lower().rstrip(".")
+        if not _NAME.fullmatch(name):
+            return False
         if name in self._exact or (name == "localhost" and self._allow_loopback):
             return True
         return any(

@@ -15,7 +15,41 @@ _LONGEST = 4096
 
 _TRIES = 8
 """Quotes or brackets that a value may seem to end at and does not."""
-_TELLING = ["pass", "pwd", "pw", "secret", "token", "key", "cred", "auth", "api", "jwt", "psk", "cookie", "sas", "bearer", "conn", "access", "client", "sig", "salt", "seed", "sid", "session", "otp", "pin", "cert", "hash", "nonce", "license", "uid", "webhook", "dockerc", "ntlm", "secure"]
+_TELLING = [
+    "pass",
+    "pwd",
+    "pw",
+    "secret",
+    "token",
+    "key",
+    "cred",
+    "auth",
+    "api",
+    "jwt",
+    "psk",
+    "cookie",
+    "sas",
+    "bearer",
+    "conn",
+    "access",
+    "client",
+    "sig",
+    "salt",
+    "seed",
+    "sid",
+    "session",
+    "otp",
+    "pin",
+    "cert",
+    "hash",
+    "nonce",
+    "license",
+    "uid",
+    "webhook",
+    "dockerc",
+    "ntlm",
+    "secure",
+]
 """What a telling name holds; a text without any has none."""
 _NAME = re.compile(
     r"(?<![\w.$-])(?P<name>[\w.$-]{2,80}+)"
@@ -27,10 +61,12 @@ _NAME = re.compile(
 )
 _OPEN = re.compile(r"(?:[\[({]?\s{0,3})(?P<prefix>[bBrRfFuU]{0,2})(?P<quote>\\{0,3}(?:\"\"\"|'''|[\"'`]))")
 # A quote ends it, save within a word; `&` when the next parameter of a query follows.
-_BARE = re.compile(r"(?:[^\s\"'`\x00&<>|]|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=)){1,2048}+")
+_BARE = re.compile(r"(?:[^\s\"'`\x00&<>]|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=)){1,2048}+")
 _TAIL = re.compile(r"(?:[,;](?:\s|$|[\w.\[\]-]{1,80}[=:]|\\?[\"'])|\\+[nrt\"']|%26).*", re.DOTALL)
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
-_BLOCK = re.compile(r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]{0,512}(?:\n(?P=indent)[^\n]{0,512}){0,40}+)")
+_BLOCK = re.compile(
+    r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]{0,512}(?:\n(?P=indent)[^\n]{0,512}){0,40}+)"
+)
 _SCHEME = re.compile(
     r"(?:(?:bearer|basic|token|digest|negotiate|ntlm|hawk|mac|oauth|apikey|api-?key|api-?token|key|sso-key|genie-?key"
     r"|aws4-hmac-sha256|splunk|ssws|dpop|gssapi|snowflake)(?:[ \t+]|%20)+)?(?=[^\s])",
@@ -140,7 +176,9 @@ _NAMED = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z0-9]+(?:-[a-z0-9]+)*$")
 
 def _is_reference(name: str, value: str) -> bool:
     """Whether a bare `secret=` names an object: Kubernetes logs its Secrets so."""
-    return name.lower().rpartition(".")[2] in {"secret", "secrets"} and bool(_NAMED.match(value)) and not is_random(value)
+    return (
+        name.lower().rpartition(".")[2] in {"secret", "secrets"} and bool(_NAMED.match(value)) and not is_random(value)
+    )
 
 
 def _is_secret(value: str, told: Strength, *, loose: bool) -> bool:

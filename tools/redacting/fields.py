@@ -34,7 +34,9 @@ class Fields:
     def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
         is_secret = value.get("kind") == "Secret"
         clean = {
-            self._key(key): self._hidden(part, Kind.MANIFEST) if is_secret and key in _DATA else self._entry(str(key), part)
+            self._key(key): self._hidden(part, Kind.MANIFEST)
+            if is_secret and key in _DATA
+            else self._entry(str(key), part)
             for key, part in value.items()
         }
         name = value.get("name", value.get("key"))
@@ -51,7 +53,9 @@ class Fields:
         if told is Strength.NONE or isinstance(value, Mapping):
             return self.redacted(value)
         if told is Strength.WEAK:
-            return self._hidden(value, Kind.VALUE) if isinstance(value, str) and is_random(value) else self.redacted(value)
+            return (
+                self._hidden(value, Kind.VALUE) if isinstance(value, str) and is_random(value) else self.redacted(value)
+            )
         if isinstance(value, int | float) and told is not Strength.PASSWORD:
             return value
         return self._hidden(value, Kind.VALUE)

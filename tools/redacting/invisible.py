@@ -9,7 +9,7 @@ _INVISIBLE = re.compile(
     # Control sequences, then escapes with intermediate bytes, then pairs.
     "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"
     "|\x1b[ -/]+[0-~]"
-    "|\x1b[0-Z\\\\^-~]"
+    "|\x1b[0-~]"
     # Single controls, both sets, without tab and line ends.
     "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"
     # Soft hyphen, direction, zero width, joiners, fillers, selectors, annotations, byte order mark.

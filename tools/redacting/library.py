@@ -1,4 +1,4 @@
-"""Tokens of known providers, by the rules of a library that others keep: Kingfisher, offline, nothing of it but the scan.
+"""Tokens of known providers, by the rules of a library that others keep: Kingfisher, of it the offline scan alone.
 
 Its rules cost half a second to load, and ordinary text never needs them: only a text that holds something which a
 generator may have written makes them load.

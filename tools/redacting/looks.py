@@ -5,7 +5,62 @@ import re
 from collections import Counter
 
 _NOTHING = frozenset(
-    ["true", "false", "null", "none", "nil", "undefined", "yes", "no", "on", "off", "empty", "required", "missing", "invalid", "expired", "unset", "unknown", "default", "redacted", "hidden", "masked", "omitted", "removed", "enabled", "disabled", "string", "str", "int", "bool", "boolean", "object", "bytes", "optional", "any", "not", "is", "was", "has", "for", "from", "must", "cannot", "could", "failed", "error", "ok", "must", "and", "the", "with", "in", "of", "to", "be"]
+    [
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "empty",
+        "required",
+        "missing",
+        "invalid",
+        "expired",
+        "unset",
+        "unknown",
+        "default",
+        "redacted",
+        "hidden",
+        "masked",
+        "omitted",
+        "removed",
+        "enabled",
+        "disabled",
+        "string",
+        "str",
+        "int",
+        "bool",
+        "boolean",
+        "object",
+        "bytes",
+        "optional",
+        "any",
+        "not",
+        "is",
+        "was",
+        "has",
+        "for",
+        "from",
+        "must",
+        "cannot",
+        "could",
+        "failed",
+        "error",
+        "ok",
+        "must",
+        "and",
+        "the",
+        "with",
+        "in",
+        "of",
+        "to",
+        "be",
+    ]
 )
 _PLACEHOLDER = re.compile(
     # A reference to a variable, a template, a blank to fill in, a format, dots, a mask.
@@ -13,8 +68,8 @@ _PLACEHOLDER = re.compile(
     r"|[.*•…]+$|([xX*#-])\1{3,}$|\((?:null|nil|none|empty|redacted|hidden)\)$|REDACTED|CHANGE_?ME$|\x00"
     # A reference into a store of secrets, a file that holds it.
     r"|(?:op|vault|awssm|gcpsm|secretsmanager|keyvault|ssm|sops|ref|env|file)(?::|\+)\S*$"
-    r"|(?:[A-Za-z]:)?(?:\.{0,2}[/\\][\w.@-]+){2,}[/\\]?$"
-    , re.DOTALL
+    r"|(?:[A-Za-z]:)?(?:\.{0,2}[/\\][\w.@-]+){2,}[/\\]?$",
+    re.DOTALL,
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 _DIGEST = re.compile(r"(?:sha\d{1,3}|md5|blake\w*|h1)\W", re.IGNORECASE)

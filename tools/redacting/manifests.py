@@ -14,9 +14,13 @@ _YAML = re.compile(r"^(?P<indent>[ \t]*(?:- {1,3})?)(?:string)?data:[ \t]*(?:#.*
 _ENTRY = re.compile(r"[ \t]*[\"']?[\w.-]{1,253}[\"']?:[ \t]*(?P<value>.*?)[ \t\r]*$")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?$")
 _JSON = re.compile(r"(?i)(?P<quote>\\{0,3}\")(?:string)?data(?P=quote)\s{0,20}:\s{0,20}\{(?P<body>[^{}]*)")
-_JSON_VALUE = re.compile(r":\s{0,20}(?P<quote>\\{0,3}\")(?P<value>.*?)(?P=quote)(?=\s{0,200}[,}]|\s{0,200}\Z)", re.DOTALL)
-_GO = re.compile(r"(?:String)?Data:map\[string\](?:\[\]byte|\[\]uint8|string)\{(?P<body>[^}]*)|(?:String)?Data:map\[(?!string\])(?P<plain>[^\n}]*)")
-_GO_VALUE = re.compile(r"[\w.-]+:(?P<value>\[[\d ]*\]|\[\]byte\{[^}]*|[^\s\]]+)")
+_JSON_VALUE = re.compile(
+    r":\s{0,20}(?P<quote>\\{0,3}\")(?P<value>.*?)(?P=quote)(?=\s{0,200}[,}]|\s{0,200}\Z)", re.DOTALL
+)
+_GO = re.compile(
+    r"(?:String)?Data:map\[string\](?:\[\]byte|\[\]uint8|string)\{(?P<body>[^}]*)|(?:String)?Data:map\[(?!string\])(?P<plain>[^\n}]*)"
+)
+_GO_VALUE = re.compile(r"[\w.-]+: ?(?P<value>\[[\d ]*\]|\[\]byte\{[^}]*|[^\s\]]+)")
 
 
 def manifests(text: str) -> Iterator[Span]:

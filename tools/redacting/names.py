@@ -41,7 +41,37 @@ _PLAIN = re.compile(
     r"|file|config|spec|controllerrevision)(?:hash|uid)$"
 )
 _QUALIFIERS = frozenset(
-    ["value", "val", "string", "str", "text", "prod", "production", "dev", "test", "staging", "stage", "old", "new", "current", "previous", "base64", "b64", "encoded", "raw", "plain", "plaintext", "hex", "env", "var", "primary", "secondary", "backup", "default", "v"]
+    [
+        "value",
+        "val",
+        "string",
+        "str",
+        "text",
+        "prod",
+        "production",
+        "dev",
+        "test",
+        "staging",
+        "stage",
+        "old",
+        "new",
+        "current",
+        "previous",
+        "base64",
+        "b64",
+        "encoded",
+        "raw",
+        "plain",
+        "plaintext",
+        "hex",
+        "env",
+        "var",
+        "primary",
+        "secondary",
+        "backup",
+        "default",
+        "v",
+    ]
 )
 """Words behind the one that counts."""
 _ENDINGS = _QUALIFIERS | {""}

@@ -1,10 +1,11 @@
-"""Secrets that have a shape of their own wherever they stand: key blocks, web tokens, passwords in URLs, hashes. Pure."""
+"""Secrets that have a shape of their own wherever they stand: key blocks, tokens, passwords in URLs, hashes. Pure."""
 
 import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from tools.redacting.looks import is_placeholder, is_random
 from tools.redacting.marks import Kind, Span
@@ -21,7 +22,7 @@ class Shape:
     kind: Kind
     signs: Sequence[str]
     """In lower case when `form` does not mind the case."""
-    form: re.Pattern[str]
+    form: str
     """The secret is the group named `secret`, or the whole."""
     holds: Callable[[str], bool] = _always
 
@@ -39,13 +40,16 @@ def _pair(value: str) -> bool:
 
 
 _BOUND = r"(?<![A-Za-z0-9])"
-_STORES = r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|valkey|amqps?|mssql|sqlserver|clickhouse|cockroachdb|oracle|nats|ldaps?|smtps?|ftps?|sftp)"
+_STORES = (
+    r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|valkey|amqps?|mssql|sqlserver|clickhouse"
+    r"|cockroachdb|oracle|nats|ldaps?|smtps?|ftps?|sftp)"
+)
 
-SHAPES = (
+_PLACES = (
     Shape(
         kind=Kind.PRIVATE_KEY,
         signs=("PRIVATE KEY",),
-        form=re.compile(
+        form=(
             r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}(?P<secret>[\s\S]*?)"
             r"(?:(?=-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY)|\Z)"
         ),
@@ -54,59 +58,57 @@ SHAPES = (
     Shape(
         kind=Kind.PRIVATE_KEY,
         signs=("Private-Lines:",),
-        form=re.compile(r"Private-Lines: ?\d{1,4}(?P<secret>[\s\S]*?)(?:(?=Private-(?:MAC|Hash):)|\Z)"),
+        form=(r"Private-Lines: ?\d{1,4}(?P<secret>[\s\S]*?)(?:(?=Private-(?:MAC|Hash):)|\Z)"),
         holds=lambda body: bool(body.strip()),
     ),
-    Shape(kind=Kind.PRIVATE_KEY, signs=("AGE-SECRET-KEY-",), form=re.compile(r"AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{10,}")),
+    Shape(kind=Kind.PRIVATE_KEY, signs=("AGE-SECRET-KEY-",), form=(r"AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{10,}")),
     Shape(
         kind=Kind.JWT,
         signs=("eyJ",),
-        form=re.compile(_BOUND + r"eyJ[\w=-]+\.[\w=-]+(?:\.[\w.+/=-]*[\w+/=-])?"),
+        form=(_BOUND + r"eyJ[\w=-]+\.[\w=-]+(?:\.[\w.+/=-]*[\w+/=-])?"),
     ),
     Shape(
         kind=Kind.URL_PASSWORD,
         signs=("://",),
-        form=re.compile(r"://[^\s/@:'\"\x00]{0,256}:(?P<secret>[^\s/@'\"\x00]{1,512})@"),
+        form=(r"://[^\s/@:'\"\x00]{0,256}:(?P<secret>[^\s/@'\"\x00]{1,512})@"),
         holds=_real,
     ),
     Shape(
         # What stands for a whole credential may be the user as well.
         kind=Kind.URL_PASSWORD,
         signs=("://",),
-        form=re.compile(r"://(?P<secret>[^\s/@:'\"\x00?#]{16,512})(?::x-oauth-basic)?@"),
+        form=(r"://(?P<secret>[^\s/@:'\"\x00?#]{16,512})(?::x-oauth-basic)?@"),
         holds=is_random,
     ),
     Shape(
         # A password that nobody escaped: databases' addresses go on to the last `@`.
         kind=Kind.URL_PASSWORD,
         signs=("://",),
-        form=re.compile(
-            r"(?i:" + _STORES + r")(?:\+[\w-]{1,30})?://[^\s/@:'\"\x00]{0,256}:(?P<secret>[^\s'\"\x00<>]{1,512})@(?=[\w.\[-])"
-        ),
+        form=(_STORES + r"(?:\+[\w-]{1,30})?://[^\s/@:'\"\x00]{0,64}:(?P<secret>[^\s'\"\x00<>]{1,96})@(?=[\w.\[-])"),
         holds=_real,
     ),
     Shape(
         kind=Kind.URL_PASSWORD,
-        signs=("/", ),
-        form=re.compile(r"(?i:jdbc:oracle:\w{1,10}:)[\w$#-]{1,128}/(?P<secret>[^\s/@'\"\x00]{1,256})@"),
+        signs=("/",),
+        form=(r"(?i:jdbc:oracle:\w{1,10}:)[\w$#-]{1,128}/(?P<secret>[^\s/@'\"\x00]{1,256})@"),
         holds=_real,
     ),
     Shape(
         kind=Kind.AUTHORIZATION,
         signs=("bearer ", "bearer%20"),
-        form=re.compile(r"(?i)\bbearer(?: |%20)+(?P<secret>[\w.~+/=|-]{8,})"),
+        form=(r"(?i)\bbearer(?: |%20)+(?P<secret>[\w.~+/=|-]{8,})"),
         holds=lambda value: is_random(value) or (any(map(str.isdigit, value)) and any(map(str.isalpha, value))),
     ),
     Shape(
         kind=Kind.AUTHORIZATION,
         signs=("basic ", "basic%20"),
-        form=re.compile(r"(?i)\bbasic(?: |%20)+(?P<secret>[A-Za-z0-9+/]{8,}={0,2})"),
+        form=(r"(?i)\bbasic(?: |%20)+(?P<secret>[A-Za-z0-9+/]{8,}={0,2})"),
         holds=_pair,
     ),
     Shape(
         kind=Kind.HASH,
         signs=("$",),
-        form=re.compile(
+        form=(
             r"\$(?:[156y]|2[abxy]?|apr1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]{0,20}|gy|7)\$[\w./=,$+-]{8,}[\w./=+-]"
             r"|SCRAM-SHA-(?:1|256)\$\d{1,8}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=:]+"
         ),
@@ -115,13 +117,13 @@ SHAPES = (
         # Before the host, colons: host, port, database, user.
         kind=Kind.ASSIGNMENT,
         signs=("login ",),
-        form=re.compile(r"\blogin[ \t]{1,20}\S{1,128}\s{1,40}password[ \t]{1,20}(?P<secret>[^\s\x00]{3,256})"),
+        form=(r"\blogin[ \t]{1,20}\S{1,128}\s{1,40}password[ \t]{1,20}(?P<secret>[^\s\x00]{3,256})"),
         holds=_real,
     ),
     Shape(
         kind=Kind.ASSIGNMENT,
         signs=("identified ", " password '"),
-        form=re.compile(
+        form=(
             r"(?i)(?:\bidentified (?:with [\w'\"]{1,64} )?(?:by|as)(?: password)?|\bpassword) ?(?P<quote>['\"])"
             r"(?P<secret>[^'\"\x00\n]{3,512})(?P=quote)"
         ),
@@ -130,7 +132,7 @@ SHAPES = (
     Shape(
         kind=Kind.ASSIGNMENT,
         signs=("curl", "wget", "http "),
-        form=re.compile(
+        form=(
             r"(?<=[\s'\"])(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})(?P<quote>['\"]?)[^\s'\":\x00]{0,128}['\"]?:"
             r"(?P<secret>['\"]?[^\s'\"\x00]{3,256})"
         ),
@@ -139,9 +141,9 @@ SHAPES = (
     Shape(
         kind=Kind.ASSIGNMENT,
         signs=("mysql", "mariadb", "sshpass", "redis-cli", "valkey-cli", "mongo"),
-        form=re.compile(
+        form=(
             r"(?<![\w-])(?:mysql\w{0,10}|mariadb[\w-]{0,10}|sshpass|redis-cli|valkey-cli|mongo\w{0,10})(?![\w-])"
-            r"[^\n|;&\x00]{0,200}?\s(?:-p ?|-a ?|--pass )(?P<secret>['\"]?[^\s'\"\x00-][^\s'\"\x00]{3,256})"
+            r"[^\n|;&\x00]{0,48}?\s(?:-p ?|-a ?|--pass )(?P<secret>['\"]?[^\s'\"\x00-][^\s'\"\x00]{3,256})"
         ),
         holds=lambda value: _real(value.strip("'\"")) and not value.isdigit(),
     ),
@@ -154,7 +156,7 @@ def _made_up(value: str) -> bool:
     return any(map(str.isdigit, value)) or len(value) < 4 * capitals < 4 * (len(value) - 8)
 
 
-PREFIXED = (
+_PREFIXED = (
     # What the library asks more of than a detector of leaks should: a second half, a border, a case.
     (("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|A[KSB]IA|ACCA)[A-Z0-9]{16}"),
     (("aws",), r"(?i)aws.{0,20}?(?:key|pwd|pw|password|pass|token).{0,20}?['\"](?P<secret>[0-9a-z/+]{40})['\"]"),
@@ -165,7 +167,10 @@ PREFIXED = (
     (("sk-",), r"(?<![A-Za-z0-9])sk-(?:[\w-]{0,40}-)?[A-Za-z0-9_-]{20,}"),
     (("k_live_", "k_test_"), r"(?<![A-Za-z0-9])[a-z]{2}_(?:live|test)_[0-9A-Za-z]{16,}"),
     (("pypi-Ag",), r"pypi-Ag[\w-]{40,}"),
-    (("npm_", "hf_", "api_org_", "dckr_", "shp", "lin_", "key-"), r"(?<![A-Za-z0-9])(?:npm|hf|api_org|dckr_pat|shp[a-z]{2}|lin_[a-z]{2,6})_[\w-]{20,}|(?<![A-Za-z0-9-])key-[0-9a-z]{32}(?![0-9a-z])"),
+    (
+        ("npm_", "hf_", "api_org_", "dckr_", "shp", "lin_", "key-"),
+        r"(?<![A-Za-z0-9])(?:npm|hf|api_org|dckr_pat|shp[a-z]{2}|lin_[a-z]{2,6})_[\w-]{20,}|(?<![A-Za-z0-9-])key-[0-9a-z]{32}(?![0-9a-z])",
+    ),
     (("sq0",), r"sq0[a-z]{3}-[\w\\-]{22,}"),
     (("SG.",), r"(?<![A-Za-z0-9])SG\.[\w-]{16,64}\.[\w-]{16,64}"),
     (("AIza", "ya29.", "GOCSPX-"), r"(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})"),
@@ -177,9 +182,9 @@ PREFIXED = (
     (("softlayer",), r"(?i)softlayer.com/soap/v3(?:.1)?/(?P<secret>[a-z0-9]{64})"),
 )
 """Tokens whose beginning or form tells: what must stand in a text with one, and its expression."""
-SHAPES += tuple(
-    Shape(kind=Kind.TOKEN, signs=signs, form=re.compile(form), holds=_made_up)
-    for signs, form in PREFIXED
+SHAPES = _PLACES + tuple(
+    Shape(kind=Kind.TOKEN, signs=signs, form=form, holds=_always if "AKIA" in signs else _made_up)
+    for signs, form in _PREFIXED
 )
 
 
@@ -188,12 +193,19 @@ def shapes(text: str) -> Iterator[Span]:
     lower = text.lower()
     for shape in SHAPES:
         if _occurs(shape.signs, text, lower):
-            secret = shape.form.groupindex.get("secret", 0)
-            for found in shape.form.finditer(text):
+            form = compiled(shape.form)
+            secret = form.groupindex.get("secret", 0)
+            for found in form.finditer(text):
                 start, end = found.span(secret)
                 if start < end and shape.holds(found[secret]):
                     yield Span(start, end, shape.kind)
     yield from _tails(text)
+
+
+@cache
+def compiled(form: str) -> re.Pattern[str]:
+    """Compiled when a text first needs it: all of them together would slow each start."""
+    return re.compile(form)
 
 
 def _occurs(signs: Sequence[str], text: str, lower: str) -> bool:

@@ -17,9 +17,14 @@ class Stream:
         self._margin = margin
         self._kept = ""
         self._tried = 0
+        self._drops = False
 
     def feed(self, piece: str) -> str:
         """What can be given out now; often nothing, for the end of a text may be the start of a secret."""
+        if self._drops:
+            # The rest of the line on which a stretch was lost.
+            _, end, piece = piece.partition("\n")
+            self._drops = not end
         self._kept += piece
         margin = self._margin()
         # Not at each piece: what was just looked at in vain is looked at again when it has doubled.
@@ -35,7 +40,7 @@ class Stream:
         self._tried = len(self._kept)
         if self._tried <= _LIMIT:
             return ""
-        self._kept, self._tried, lost = "", 0, self._kept
+        self._kept, self._tried, self._drops, lost = "", 0, True, self._kept
         return mark(Kind.VALUE, lost)
 
     def close(self) -> str:

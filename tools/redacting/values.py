@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tools.redacting.marks import MARK, Kind, Span, mark, merged
-from tools.redacting.views import BYTES, ESCAPES, HEX, SPACE, View
+from tools.redacting.views import BYTES, ESCAPES, HEX, PLUS, SPACE, Codec, View, bare, digits, numbers
 
 SHORTEST = 8
 """Characters of the shortest value that can be told from ordinary text."""
@@ -96,13 +96,10 @@ def written(value: str) -> Written:
     """All that has to be looked for when `value` must not be seen."""
     raw = value.encode("utf-8", "surrogatepass")
     lines = [line.strip() for line in value.splitlines()[1:-1] if len(line.strip()) >= _LINE]
-    once = _encoded(raw)
-    # What stands in a Secret of a registry is encoded twice.
-    twice = [inner for outer in once for inner in _encoded(outer.encode())]
     return Written(
         value=value,
         plain=tuple(dict.fromkeys("".join(part.split()) for part in (value, *lines))),
-        encoded=tuple(dict.fromkeys((*once, *twice))),
+        encoded=tuple(dict.fromkeys(_encoded(raw))),
         hexadecimal=raw.hex(),
         decimal=" ".join(map(str, raw)),
     )
@@ -124,28 +121,31 @@ _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 def _found(known: tuple[Written, ...], text: str) -> Iterator[tuple[str, int, int]]:
     """Values with the places where they stand."""
-    whole = View(text)
-    for reading in _readings(whole):
-        bare = reading.through(SPACE)
+    escapes = ESCAPES if all("".join(each.value.split()) == each.value for each in known) else (*ESCAPES, PLUS)
+    for reading in _readings(View(text), escapes):
+        # A quick look first: the exact one says where, and is rarely needed.
+        quick = bare(reading.text), digits(reading.text), numbers(reading.text)
         for each in known:
-            for literal in each.plain:
-                yield from _places(each.value, bare, literal)
-            for literal in each.encoded:
-                yield from _places(each.value, bare, literal, widen=True)
-    digits, numbers = whole.through(HEX), whole.through(BYTES)
-    for each in known:
-        yield from _places(each.value, digits, each.hexadecimal)
-        yield from _places(each.value, numbers, each.decimal)
+            if any(literal in quick[0] for literal in each.plain + each.encoded):
+                spaceless = reading.through(SPACE)
+                for literal in each.plain:
+                    yield from _places(each.value, spaceless, literal)
+                for literal in each.encoded:
+                    yield from _places(each.value, spaceless, literal, widen=True)
+            if each.hexadecimal in quick[1]:
+                yield from _places(each.value, reading.through(HEX), each.hexadecimal)
+            if each.decimal in quick[2]:
+                yield from _places(each.value, reading.through(BYTES), each.decimal)
 
 
-def _readings(whole: View) -> Iterator[View]:
+def _readings(whole: View, escapes: tuple[Codec, ...]) -> Iterator[View]:
     """The text as it is and with escapes undone, one kind within another up to three deep."""
     seen = {whole.text}
     layer = [whole]
     yield whole
     for _ in range(3):
-        inner = [view.through(escape) for view in layer for escape in ESCAPES if escape.occurs(view.text)]
-        layer = []
+        inner = [view.through(escape) for view in layer for escape in escapes if escape.occurs(view.text)]
+        layer = list[View]()
         for view in inner:
             if view.text not in seen:
                 seen.add(view.text)

@@ -6,8 +6,8 @@ ApiError
 └── Answered   the server said no
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self
 
 from tools.world import Object
 
@@ -51,4 +51,12 @@ class Api(Protocol):
 
     async def delete(self, kind: str, namespace: str, name: str, *, uid: str, version: str, dry_run: bool) -> None:
         """Deletes the object, if it is still exactly that one."""
+        ...
+
+    def borrowing(self, token: Callable[[], str]) -> Self:
+        """The same API server, where changes are made with that token; what is read, with the runner's own rights."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
         ...

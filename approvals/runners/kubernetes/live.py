@@ -1,6 +1,10 @@
-"""An API server, asked with the runner's own credentials. Nothing is sent twice by itself."""
+"""An API server, asked with the runner's own credentials. Nothing is sent twice by itself.
 
-from collections.abc import Mapping, Sequence
+Changes may be sent with a token that was lent for them instead; what is read, is read with the runner's own.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -20,19 +24,36 @@ MANAGER = "locum"
 """As `managedFields` and the cluster's audit log name who changed a field."""
 PAGE = 500
 _CONNECT_S = 5.0
-_SURE_NO = frozenset((400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 422, 429))
-"""Answers that the server gives instead of doing anything. After any other, of a proxy maybe, nobody can know."""
+_SURE_NO = frozenset((400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 422))
+"""Answers that the server gives instead of doing anything, as a `Status`; what else says so may be a proxy."""
+_TOO_BUSY = 429
+_HEARD_OF_S = 5.0
+"""How long the server may take to hear what a token that was just made may do."""
+_ASK_AGAIN_S = 0.25
 
 
 class LiveApi:
     """One cluster; connects when first asked, and anew when its credentials have expired."""
 
-    def __init__(self, *, kubeconfig: Path | None = None, context: str | None = None, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        *,
+        kubeconfig: Path | None = None,
+        context: str | None = None,
+        timeout_s: float = 10.0,
+        token: Callable[[], str] | None = None,
+    ) -> None:
+        """`token` gives what changes are sent with, as long as it is lent; unset = the runner's own credentials."""
         self._kubeconfig = kubeconfig
         self._context = context
         self._timeout_s = timeout_s
+        self._token = token
         self._client: Any = None
         self._discovery = Discovery(self._discovered)
+
+    def borrowing(self, token: Callable[[], str]) -> "LiveApi":
+        """The same API server; what is changed there, is changed with that token and with nothing else."""
+        return LiveApi(kubeconfig=self._kubeconfig, context=self._context, timeout_s=self._timeout_s, token=token)
 
     async def get(self, kind: str, namespace: str, name: str) -> Object:
         """One object, with its `apiVersion` and `kind`."""
@@ -108,18 +129,34 @@ class LiveApi:
         raise Answered(401, "the API server does not accept the runner's credentials")
 
     async def _write(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Object:
+        if self._token is None:
+            return await self._write_with("", method, path, query, body)
+        clock = asyncio.get_running_loop().time
+        stops_at_s = clock() + _HEARD_OF_S
+        while True:
+            try:
+                return await self._write_with(self._token(), method, path, query, body)
+            except Answered as e:
+                # It may have been made a moment ago. What was forbidden was not done, so that it may be sent again.
+                if e.status != 403 or clock() >= stops_at_s:
+                    raise
+            await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _write_with(self, token: str, method: str, path: str, query: Mapping[str, str], body: Any) -> Object:
         # A connection of its own: on one that was used before, a request may be lost that nobody can tell from one
         # that was carried out.
-        client = await self._connect()
+        client = await self._connect(token)
         client.configuration.client_session_kwargs = {"middlewares": (_once,)}
         try:
             return await self._send(client, method, path, query, body)
         finally:
             await client.close()
 
-    async def _connect(self) -> Any:
+    async def _connect(self, token: str = "") -> Any:
         try:
-            return await connect(kubeconfig=self._kubeconfig, context=self._context, timeout_s=self._timeout_s)
+            return await connect(
+                kubeconfig=self._kubeconfig, context=self._context, timeout_s=self._timeout_s, token=token
+            )
         except ToolError as e:
             raise Unsent(str(e)) from e
 
@@ -163,7 +200,8 @@ def _answer(status: int, content: bytes) -> Object:
         found = None
     if status in (200, 201, 202) and isinstance(found, dict):
         return cast("Object", found)
+    is_own = status in _SURE_NO and text(found, "kind") == "Status"
     message = redact(text(found, "message") or content[:200].decode("utf-8", errors="replace") or f"HTTP {status}")
-    if status in _SURE_NO:
+    if is_own or status == _TOO_BUSY:
         raise Answered(status, message)
     raise Lost(f"the API server answered {status}: {message}")

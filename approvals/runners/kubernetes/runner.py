@@ -5,7 +5,8 @@ and leaves the request's name on the object: an answer that was lost is found ou
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from whenever import Instant
@@ -48,6 +49,24 @@ class KubernetesRunner:
         except ApiError as e:
             raise refusal(action, e) from e
         return planned(change, seen, tried, dry_run="server")
+
+    async def sketch(self, action: Action) -> Plan:
+        """Looks at the target and makes the change on paper: only what is lent after the approval may try it."""
+        change = change_of(action)
+        try:
+            seen = await self._see(action, change)
+        except ApiError as e:
+            raise refusal(action, e) from e
+        return planned(change, seen, change.after(seen, change.kind.arguments(action)), dry_run="none")
+
+    @contextlib.asynccontextmanager
+    async def borrowing(self, token: Callable[[], str]) -> AsyncGenerator["KubernetesRunner"]:
+        """Changes with the rights of that token; looks with its own."""
+        api = self._api.borrowing(token)
+        try:
+            yield KubernetesRunner(api)
+        finally:
+            await api.aclose()
 
     async def execute(
         self,

@@ -18,7 +18,17 @@ from bot.slack import blocks, text
 from bot.slack.blocks import Block, Message
 from bot.slack.cards import words
 from bot.slack.cards.approval_arguments import argued, spoken
-from bot.slack.cards.approval_standing import approvals, headline, standing, state_at, title
+from bot.slack.cards.approval_code import Shortened, shortened
+from bot.slack.cards.approval_standing import (
+    approvals,
+    asked_by,
+    dry_run,
+    headline,
+    risk,
+    standing,
+    state_at,
+    title,
+)
 
 APPROVE = "locum_approve"
 DENY = "locum_deny"
@@ -27,13 +37,6 @@ EVENT = "locum_approval"
 
 DIGITS = 12
 """Of an id or a digest, for people to compare."""
-DRY_RUNS = {
-    "server": "the API server's own dry run; nothing was changed",
-    "recorded": "computed from a recorded world; no server was asked",
-    "none": "no dry run is possible for this",
-}
-RISKS = {"low": "🔵 low", "medium": "🟠 medium", "high": "🔴 high"}
-
 _PROSE = 400
 
 
@@ -62,25 +65,6 @@ def approval_card(view: View, now: Instant) -> Message:
     cards = (_card(view, now, room) for room in _ROOMS[:-1])
     fitting = (card for card in cards if blocks.size(card.blocks) <= blocks.ROOM and not card.problems())
     return next(fitting, None) or _card(view, now, _ROOMS[-1])
-
-
-def dry_run(how: str) -> str:
-    """How a diff was made, in words."""
-    return DRY_RUNS.get(how) or text.escape_line(how, 80)
-
-
-def risk(word: str) -> str:
-    """A policy's word for the risk, with its emoji."""
-    return RISKS.get(word.lower()) or f"⚪ {text.escape_line(word, 40)}"
-
-
-def asked_by(view: View) -> str:
-    """Who proposed it and who led to it."""
-    proposal = view.request.proposal
-    proposers = {"rules": "📐 Locum's rules", "model": "🧠 Locum's model"}
-    proposed = proposers.get(proposal.proposed_by) or text.mention(proposal.proposed_by)
-    led = f"after a question of {text.mention(proposal.prompted_by)}" if proposal.prompted_by else "after an alert"
-    return f"{proposed}, {led}"
 
 
 def sentence(item: Plan, most: int) -> str:
@@ -121,8 +105,8 @@ def _blocks(view: View, now: Instant, room: _Room) -> Iterator[Block]:
     yield blocks.section(f"*Blast radius*\n{_blast(view, room)}")
     yield from _undo(view, room)
     yield from _credentials(view, room)
-    yield from _arguments(view, room)
-    yield from _diffs(view, room)
+    yield from _arguments(view, room, now)
+    yield from _diffs(view, room, now)
     yield from _prose(view)
     yield from _buttons(view, now)
     yield blocks.context(_footer(view))
@@ -211,48 +195,50 @@ def _credentials(view: View, room: _Room) -> Iterator[Block]:
     yield blocks.section(f"{named}\n🔒 Values are never shown, neither here nor to the model.")
 
 
-def _arguments(view: View, room: _Room) -> Iterator[Block]:
-    where = "all of it stands in Details, and the digest below covers it"
-    yield from _code("*Arguments*", argued(view.request.items), room.arguments, where)
+def _arguments(view: View, room: _Room, now: Instant) -> Iterator[Block]:
+    short = shortened(argued(view.request.items), room.arguments)
+    yield blocks.section("*Arguments*")
+    yield blocks.rich(blocks.preformatted(short.shown))
+    if short.rest:
+        yield blocks.context(f"✂️ {short.rest}: all of it stands in {_elsewhere(view, now)}, and the digest covers it.")
 
 
-def _diffs(view: View, room: _Room) -> Iterator[Block]:
+def _diffs(view: View, room: _Room, now: Instant) -> Iterator[Block]:
     items = view.request.items
     hows = ", ".join(dict.fromkeys(dry_run(item.dry_run) for item in items[: room.items]))
-    diffs = [
-        (f"# {number}. {item.action.target}\n" if len(items) > 1 else "") + item.diff.rstrip("\n")
-        for number, item in enumerate(items, 1)
-        if item.diff.strip()
-    ]
-    if diffs:
-        yield from _code(f"*What would change* ({hows})", "\n".join(diffs), room.diff, "all of it stands in Details")
+    short = _shared(items, room)
+    if short.shown:
+        yield blocks.section(f"*What would change* ({hows})")
+        yield blocks.rich(blocks.preformatted(short.shown))
     else:
         nothing = view.request.proposal.effect is Effect.READ
         yield blocks.section(f"*What would change*: {'nothing; it only reads' if nothing else f'no diff ({hows})'}")
+    if short.rest:
+        yield blocks.context(f"✂️ {short.rest}: all of it stands in {_elsewhere(view, now)}.")
 
 
-def _code(name: str, whole: str, most: int, where: str) -> Iterator[Block]:
-    """As much as there is room for; what is left out is counted."""
-    yield blocks.section(name)
-    read = text.exact(whole[: 2 * most])
-    if len(whole) > 2 * most:
-        # Its end may be half a secret, which nothing recognises.
-        read = read[: -most // 2]
-    kept = _cut(read, most)
-    yield blocks.rich(blocks.preformatted(kept))
-    if left := len(read) - len(kept) + max(0, len(whole) - 2 * most):
-        lines = max(1, whole.count("\n") - kept.count("\n"))
-        yield blocks.context(f"✂️ about {left:,} more characters, {words.count(lines, 'line')}: {where}.")
+def _shared(items: Sequence[Plan], room: _Room) -> Shortened:
+    """The beginning of each item's diff, so that none of them takes all the room."""
+    if len(items) == 1:
+        return shortened(items[0].diff.rstrip("\n"), room.diff)
+    changing = [(number, item) for number, item in enumerate(items, 1) if item.diff.strip()]
+    share = room.diff // max(1, min(len(changing), room.items))
+    shorts = [
+        (f"# {number}. {text.exact_plain(str(item.action.target), 80)}", shortened(item.diff.rstrip("\n"), share))
+        for number, item in changing[: room.items]
+    ]
+    beyond = [item.diff for _, item in changing[room.items :]]
+    return Shortened(
+        shown="\n".join(f"{head}\n{short.shown}{chr(10) + '…' if short.left else ''}" for head, short in shorts),
+        left=sum(short.left for _, short in shorts) + sum(map(len, beyond)),
+        lines=sum(short.lines for _, short in shorts if short.left) + sum(diff.count("\n") + 1 for diff in beyond),
+    )
 
 
-def _cut(shown: str, most: int) -> str:
-    """At most so many characters, up to the end of a line where there is one."""
-    if len(shown) <= most:
-        return shown
-    end = shown.rfind("\n", most // 2, most)
-    kept = shown[: end if end > 0 else most]
-    # Not in the middle of a name of what is hidden.
-    return kept[: kept.rindex("⟨")] if kept.rfind("⟨") > kept.rfind("⟩") else kept
+def _elsewhere(view: View, now: Instant) -> str:
+    """Where everything stands: the button is there as long as there are buttons."""
+    is_open = state_at(view, now) is State.PENDING
+    return "Details" if is_open else text.code(f"locum approvals show {view.request.id}", 120)
 
 
 def _prose(view: View) -> Iterator[Block]:

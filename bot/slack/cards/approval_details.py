@@ -16,9 +16,9 @@ from bot.gate import View
 from bot.slack import blocks, text
 from bot.slack.blocks import Block
 from bot.slack.cards import words
-from bot.slack.cards.approval import asked_by, dry_run, meant, risk
+from bot.slack.cards.approval import meant
 from bot.slack.cards.approval_arguments import lines, spoken
-from bot.slack.cards.approval_standing import standing
+from bot.slack.cards.approval_standing import asked_by, dry_run, risk, standing
 
 DENIAL = "locum_denial"
 REASON_BLOCK = "why"

@@ -1,4 +1,4 @@
-"""How a request for approval stands, in words that its card, its details and its outcome share. Pure."""
+"""How a request for approval stands and on which terms, in words that card, details and outcome share. Pure."""
 
 from whenever import Instant
 
@@ -20,6 +20,12 @@ STATES = {
     State.CANCELLED: "✖️ cancelled",
 }
 FROZEN = "🧊 frozen"
+DRY_RUNS = {
+    "server": "the API server's own dry run; nothing was changed",
+    "recorded": "computed from a recorded world; no server was asked",
+    "none": "no dry run is possible for this",
+}
+RISKS = {"low": "🔵 low", "medium": "🟠 medium", "high": "🔴 high"}
 NAMED = 6
 """People who are named; the rest is counted."""
 REASON = 500
@@ -54,6 +60,25 @@ def title(view: View) -> str:
     items = view.request.items
     named = kinds()[items[0].action.name].title if len(items) == 1 else words.count(len(items), "action")
     return f"way back: {named}" if view.request.proposal.is_way_back else named
+
+
+def dry_run(how: str) -> str:
+    """How a diff was made, in words."""
+    return DRY_RUNS.get(how) or text.escape_line(how, 80)
+
+
+def risk(word: str) -> str:
+    """A policy's word for the risk, with its emoji."""
+    return RISKS.get(word.lower()) or f"⚪ {text.escape_line(word, 40)}"
+
+
+def asked_by(view: View) -> str:
+    """Who proposed it and who led to it."""
+    proposal = view.request.proposal
+    proposers = {"rules": "📐 Locum's rules", "model": "🧠 Locum's model"}
+    proposed = proposers.get(proposal.proposed_by) or text.mention(proposal.proposed_by)
+    led = f"after a question of {text.mention(proposal.prompted_by)}" if proposal.prompted_by else "after an alert"
+    return f"{proposed}, {led}"
 
 
 def is_grant(view: View) -> bool:

@@ -1,0 +1,65 @@
+"""Whoever tries to send a byte anywhere but to this machine is stopped and noted, below all client libraries."""
+
+import contextlib
+import ipaddress
+import re
+import socket
+import sys
+from collections.abc import Generator
+from typing import Any
+
+
+_OF_THE_CLUSTER = re.compile(r"socket\.getaddrinfo [A-Za-z0-9_.-]+\.(svc|cluster\.local)")
+"""Names that only a cluster's own resolver knows may be looked up."""
+
+
+class Egress:
+    """What was tried; one for the whole process, for such a hook can never be taken off."""
+
+    def __init__(self) -> None:
+        self.tried: list[str] = []
+        self._depth = 0
+        self._is_hooked = False
+
+    @contextlib.contextmanager
+    def closed(self) -> Generator[list[str]]:
+        """While it lasts, nothing leaves this machine; gives what is tried meanwhile."""
+        if not self._is_hooked:
+            sys.addaudithook(self._see)
+            self._is_hooked = True
+        self._depth += 1
+        tried: list[str] = []
+        start = len(self.tried)
+        try:
+            yield tried
+        finally:
+            self._depth -= 1
+            tried += [each for each in self.tried[start:] if not _OF_THE_CLUSTER.fullmatch(each)]
+
+    def _see(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self._depth or not event.startswith("socket."):
+            return
+        host = ""
+        if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+            address = args[1]
+            host = str(address[0]) if isinstance(address, tuple) else ""
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+            host = args[0].decode("utf-8", "replace") if isinstance(args[0], bytes) else str(args[0] or "")
+        if host and not _is_here(host):
+            self.tried.append(f"{event} {host}")
+            if event.startswith("socket.get"):
+                # As a machine without a network says it.
+                raise socket.gaierror(socket.EAI_NONAME, f"nothing leaves this machine: {host}")
+            raise ConnectionRefusedError(f"nothing leaves this machine: {host}")
+
+
+def _is_here(host: str) -> bool:
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+EGRESS = Egress()

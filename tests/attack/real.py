@@ -1,0 +1,206 @@
+"""Generated histories on a real Temporal server that skips time, with the gateway and the runner as they ship.
+
+The clock of this process follows the server's. A history is a handful of people, clicks, role changes, freezes, policy
+changes, cancellations, restarts of every worker, and waits; many play at once, each with a request of its own. What
+was really changed is read from the target, and what entitled it from the audit and from the harness's own book.
+"""
+
+import asyncio
+import contextlib
+import random
+import sysconfig
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+from whenever import Instant, patch_current_time
+
+from approvals.audit import Kind
+from approvals.ballot import Choice, Counted
+from bot.embedded.servers import running
+from bot.gate import GateClosed
+from bot.settings import Settings
+from bot.stores.connection import connect
+from tests.approvals.house import ANA, ANA_TOO, BEN, CLEO, DORA, House, house, proposal, restart
+from tests.attack.counts import Counts
+
+AT_ONCE = 20
+STEPS = 7
+ACCOUNTS = (ANA, ANA_TOO, BEN, CLEO, DORA)
+PRINCIPALS = {ANA: "ana", ANA_TOO: "ana", BEN: "ben", CLEO: "cleo", DORA: "dora"}
+
+
+@dataclass
+class Played:
+    """One history as the harness saw it."""
+
+    request_id: str
+    prompted_by: str
+    quorum: int
+    counted: dict[str, str] = field(default_factory=dict[str, str])
+    """Principal -> account of the approvals that the gate said it counted while the account was in the group."""
+    wrongly: list[str] = field(default_factory=list[str])
+    denied: bool = False
+
+
+async def run(count: int, say: Callable[[str], None], *, seed: int = 0) -> Counts:
+    """Plays `count` histories, some at once."""
+    total = Counts()
+    binary = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
+    with tempfile.TemporaryDirectory(prefix="locum-attack-") as folder:
+        # Of the embedded servers only Valkey is used; the workflow service is the one that skips time.
+        settings = Settings.model_validate({"data_dir": folder, "temporal": {"address": "127.0.0.1:9"}})
+        async with running(settings) as endpoints:
+            store = connect(endpoints.redis_url)
+            while total.real < count:
+                env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(binary))
+                own = Path(folder) / f"batch-{total.real}"
+                own.mkdir()
+                async with env:
+                    total += await _batch(
+                        env, store, own, min(AT_ONCE, count - total.real), f"{seed}:{total.real}", say
+                    )
+                say(f"real: {total.real} of {count} histories")
+            await store.aclose()
+    return total
+
+
+async def _batch(
+    env: WorkflowEnvironment, store: object, folder: Path, size: int, seed: str, say: Callable[[str], None]
+) -> Counts:
+    rng = random.Random(seed)
+    clock = _Clock(env)
+    quorum = rng.choice((1, 1, 2))
+    async with _house(env, store, folder) as own:
+        own.set_policy(quorum=quorum)
+        async with clock.followed():
+            played = await asyncio.gather(*(_asked(own, rng, number, quorum) for number in range(size)))
+            for _ in range(STEPS):
+                await asyncio.gather(*(_step(own, rng, each) for each in played))
+                await _world(own, rng, clock, quorum)
+            # Whatever is left expires.
+            own.people.is_away = False
+            await clock.forward(7_200)
+            for each in played:
+                with contextlib.suppress(TimeoutError):
+                    await own.ended(each.request_id)
+        return await _judged(own, played, say)
+
+
+@contextlib.asynccontextmanager
+async def _house(env: WorkflowEnvironment, store: object, folder: Path) -> AsyncGenerator[House]:
+    async with house(env.client, store, folder, cached=0) as own:
+        yield own
+
+
+class _Clock:
+    """Keeps this process's time with the server's."""
+
+    def __init__(self, env: WorkflowEnvironment) -> None:
+        self._env = env
+        self._patch: contextlib.AbstractContextManager[object] | None = None
+
+    @contextlib.asynccontextmanager
+    async def followed(self) -> AsyncGenerator[None]:
+        try:
+            await self.forward(0)
+            yield
+        finally:
+            if self._patch is not None:
+                self._patch.__exit__(None, None, None)
+
+    async def forward(self, seconds: float) -> None:
+        until = await self._env.get_current_time() + timedelta(seconds=seconds)
+        while seconds and await self._env.get_current_time() < until:
+            # The server does not skip while an activity is out; one that a dead worker took is out for a while.
+            with contextlib.suppress(RPCError):
+                await self._env.sleep(until - await self._env.get_current_time())
+        now = Instant(await self._env.get_current_time())
+        if self._patch is not None:
+            self._patch.__exit__(None, None, None)
+        self._patch = patch_current_time(now, keep_ticking=True)
+        self._patch.__enter__()
+
+
+async def _asked(own: House, rng: random.Random, number: int, quorum: int) -> Played:
+    prompted_by = rng.choice(("", "", ANA, BEN))
+    wanted = proposal(restart(f"app-{number}"), prompted_by=prompted_by)
+    return Played(request_id=await own.ask(wanted), prompted_by=PRINCIPALS.get(prompted_by, ""), quorum=quorum)
+
+
+async def _step(own: House, rng: random.Random, each: Played) -> None:
+    """One thing that happens to one request."""
+    happening = rng.choice(("approve", "approve", "approve", "twice", "deny", "cancel", "nothing", "nothing"))
+    account = rng.choice(ACCOUNTS)
+    if happening == "cancel" and rng.random() < 0.3:
+        await own.approvals.cancel(each.request_id, "the alert is resolved")
+    if happening not in ("approve", "twice", "deny"):
+        return
+    choice = Choice.DENY if happening == "deny" and rng.random() < 0.4 else Choice.APPROVE
+    key = f"{each.request_id}-{rng.random()}"
+    copies = 2 if happening == "twice" else 1
+    was_in_group = account in own.people.in_group
+    for answer in await asyncio.gather(*(_clicked(own, each.request_id, account, choice, key) for _ in range(copies))):
+        if answer not in (Counted.COUNTED, Counted.DECIDED):
+            continue
+        if choice is Choice.DENY:
+            each.denied = True
+        elif was_in_group and PRINCIPALS[account] != each.prompted_by:
+            each.counted[PRINCIPALS[account]] = account
+        else:
+            each.wrongly.append(account)
+
+
+async def _clicked(own: House, request_id: str, account: str, choice: Choice, key: str) -> Counted | None:
+    try:
+        return (
+            await own.click(request_id, account, choice, key=key, reason="no" if choice is Choice.DENY else "")
+        ).counted
+    except GateClosed:
+        return None
+
+
+async def _world(own: House, rng: random.Random, clock: _Clock, quorum: int) -> None:
+    """One thing that happens to all."""
+    match rng.choice(("roles", "freeze", "unfreeze", "policy", "time", "time", "crash", "nothing")):
+        case "roles":
+            own.people.in_group = set(rng.sample(ACCOUNTS, rng.choice((2, 4, 5))))
+        case "freeze":
+            await own.ledger.freeze("production", "cli:attack", "now", None)
+        case "unfreeze":
+            await own.ledger.unfreeze("production")
+        case "policy" if rng.random() < 0.3:
+            own.set_policy(quorum=quorum, version=rng.randint(2, 9))
+        case "time":
+            await clock.forward(rng.choice((5, 50, 70, 600)))
+        case "crash":
+            # What a dead worker took with it is waited for in real time, which the kills do; here all is replayed.
+            await asyncio.sleep(0.3)
+            await own.restart()
+        case _:
+            pass
+
+
+async def _judged(own: House, played: list[Played], say: Callable[[str], None]) -> Counts:
+    unapproved = double = 0
+    keys = own.target.effects
+    double += len(keys) - len(set(keys))
+    for each in played:
+        if each.wrongly:
+            say(f"{each.request_id}: counted the approval of {each.wrongly}")
+            unapproved += 1
+        if not any(key.startswith(each.request_id) for key in keys):
+            continue
+        audited = {
+            str(entry.facts["principal"])
+            for entry in await own.entries(each.request_id)
+            if entry.kind is Kind.VOTE_COUNTED and entry.facts["choice"] == Choice.APPROVE
+        }
+        if each.denied or len(audited) < each.quorum or not set(each.counted) >= audited - {each.prompted_by}:
+            say(f"{each.request_id}: changed something with {audited} of {each.quorum}, denied={each.denied}")
+            unapproved += 1
+    return Counts(real=len(played), unapproved=unapproved, double=double)
