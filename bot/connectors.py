@@ -4,9 +4,11 @@ Unknown is not healthy: a connector that did not answer in time has failed.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from whenever import Instant
 
@@ -15,7 +17,12 @@ from tools.errors import ToolError, ToolUnavailable
 from tools.redaction import redact
 from tools.world import World
 
+if TYPE_CHECKING:
+    from bot.keyring import Keyring
+    from bot.stores.ledger.ledger import Ledger
+
 TIMEOUT_S = 5.0
+_STORES = {"vault": "vault", "op": "1password"}
 
 
 class Health(StrEnum):
@@ -137,6 +144,44 @@ async def store_connectors(settings: Settings) -> tuple[Connector, ...]:
     )
 
 
+async def approval_connectors(
+    settings: Settings, *, opened: "Ledger | None", keyring: "Keyring | None", has_runner: bool
+) -> tuple[Connector, ...]:
+    """What decides and what carries out, as far as this process has it: policy, ledger, secrets and sandbox."""
+    return (
+        await _policy(settings),
+        await _asked(
+            "ledger", (lambda: _ledger(opened)) if opened else None, "opened where LOCUM_APPROVALS__POLICY is set"
+        ),
+        *await _secrets(settings, keyring),
+        await _sandbox(settings, has_runner=has_runner),
+    )
+
+
+async def check_approvals(settings: Settings) -> tuple[Connector, ...]:
+    """The same, each opened for the question; nothing is made that was not there."""
+    from bot.deciding import has_approvals, ledger_url
+    from bot.keyring import KeyringError, open_keyring
+    from bot.stores.ledger.errors import LedgerError
+    from bot.stores.ledger.ledger import open_ledger
+
+    broken: dict[str, Connector] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        opened, keyring = None, None
+        try:
+            if has_approvals(settings) and settings.ledger.url is not None:
+                opened = await stack.enter_async_context(open_ledger(ledger_url(settings), create=False))
+        except (LedgerError, ValueError) as error:
+            broken["ledger"] = _failed("ledger", str(error))
+        try:
+            keyring = await stack.enter_async_context(open_keyring(settings))
+        except KeyringError as error:
+            broken["secrets"] = _failed("secrets", str(error))
+        found = await approval_connectors(settings, opened=opened, keyring=keyring, has_runner=True)
+    kept = [each for each in found if each.name.partition(":")[0] not in broken]
+    return (*kept, *broken.values())
+
+
 async def slack_connector(settings: Settings) -> Connector:
     """Whether Slack takes the tokens, and whether they may do what Locum does."""
     slack = settings.slack
@@ -157,6 +202,73 @@ def _missing_token(settings: Settings) -> str:
     if slack.mode == "http" and slack.signing_secret is None:
         return "HTTP mode needs LOCUM_SLACK__SIGNING_SECRET"
     return ""
+
+
+async def _policy(settings: Settings) -> Connector:
+    from approvals.policy_file import PolicyError, load
+
+    path = settings.approvals.policy
+    if path is None:
+        return await _asked("policy", None, "nothing can be approved; set LOCUM_APPROVALS__POLICY: docs/approvals.md")
+    try:
+        policy = await asyncio.to_thread(load, path.expanduser())
+    except PolicyError as error:
+        return _failed("policy", f"everything is refused: {error}")
+    switch = "the kill switch is on; " if policy.kill_switch else ""
+    detail = f"{switch}{policy.identity}, {len(policy.actions)} actions can be asked for"
+    return Connector(name="policy", health=Health.OK, detail=detail, checked_at=Instant.now())
+
+
+async def _ledger(opened: "Ledger") -> str:
+    from bot.stores.ledger.errors import LedgerError
+
+    try:
+        head = await opened.head()
+    except LedgerError as error:
+        raise ToolUnavailable(str(error)) from error
+    return f"answers, {head.seq if head else 0} entries in the audit"
+
+
+async def _secrets(settings: Settings, keyring: "Keyring | None") -> Sequence[Connector]:
+    """Every store of credentials, with its mode in its name. None is logged in to for this."""
+    from bot.keyring import modes
+
+    known = modes(settings)
+    if not known:
+        return [await _asked("secrets", None, "set LOCUM_VAULT__ADDRESS or LOCUM_ONEPASSWORD__MODE")]
+    return [
+        await _asked(
+            f"secrets: {_STORES[scheme]} ({mode})",
+            keyring.stores[scheme].health if keyring else None,
+            "the worker and the runner use it; this process does not",
+        )
+        for scheme, mode in known.items()
+    ]
+
+
+async def _sandbox(settings: Settings, *, has_runner: bool) -> Connector:
+    where = settings.runner.sandbox
+    if where == "none":
+        return await _asked("sandbox", None, "set LOCUM_RUNNER__SANDBOX to let diagnostic commands run")
+    is_here = "the runner uses it; this process does not"
+    return await _asked(f"sandbox: {where}", (lambda: _tried(settings)) if has_runner else None, is_here)
+
+
+async def _tried(settings: Settings) -> str:
+    from approvals.sandbox.port import SandboxUnavailable
+    from bot.deciding import open_sandbox
+
+    async with open_sandbox(settings) as sandbox:
+        assert sandbox is not None  # noqa: S101 - asked only where there is one
+        try:
+            await sandbox.check()
+        except SandboxUnavailable as error:
+            raise ToolUnavailable(str(error)) from error
+    return "keeps commands apart"
+
+
+def _failed(name: str, detail: str) -> Connector:
+    return Connector(name=name, health=Health.FAILED, detail=redact(detail), checked_at=Instant.now())
 
 
 async def _redis(settings: Settings) -> str:

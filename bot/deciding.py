@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from whenever import Instant
 
 from approvals.audit import Anchor, Draft, Kind
 from approvals.ballot import State
+from approvals.credentials.broker import Broker
 from approvals.plan import Runner
 from approvals.policy_file import PolicyFile, load
+from approvals.sandbox.port import Sandbox, SandboxUnavailable
 from bot.settings import Settings
 from bot.stores.incidents import Incidents
 from bot.stores.ledger.errors import LedgerError
@@ -147,16 +150,16 @@ def deciding(
 
 @contextlib.asynccontextmanager
 async def acting(
-    settings: Settings, opened: Ledger, approvals_client: service.Client
+    settings: Settings, opened: Ledger, approvals_client: service.Client, broker: Broker
 ) -> AsyncGenerator[workers.Worker]:
     """The runner's worker: the only part that loads what can write, with its own identity."""
     async with contextlib.AsyncExitStack() as stack:
-        runners = await _runners(settings, stack)
-        actions = Actions(ledger=opened, policies=policy_file(settings), runners=runners)
+        runners = [*_cluster(settings, stack), *await _commands(settings, stack)]
+        actions = Actions(ledger=opened, policies=policy_file(settings), runners=runners, broker=broker)
         yield workers.runner_worker(approvals_client, actions)
 
 
-async def _runners(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Runner, ...]:
+def _cluster(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Runner, ...]:
     if settings.snapshot is not None:
         from approvals.runners.recorded import RecordedRunner
         from tools.snapshot.opening import open_snapshot
@@ -168,9 +171,53 @@ async def _runners(settings: Settings, stack: contextlib.AsyncExitStack) -> tupl
     from approvals.runners.kubernetes.live import LiveApi
     from approvals.runners.kubernetes.runner import KubernetesRunner
 
-    api = LiveApi(
-        kubeconfig=None if wanted.in_cluster or wanted.kubeconfig is None else wanted.kubeconfig.expanduser(),
-        context=wanted.context,
-    )
+    api = LiveApi(kubeconfig=_kubeconfig(settings), context=wanted.context)
     stack.push_async_callback(api.aclose)
     return (KubernetesRunner(api),)
+
+
+async def _commands(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Runner, ...]:
+    sandbox = await stack.enter_async_context(open_sandbox(settings))
+    if sandbox is None:
+        return ()
+    try:
+        await sandbox.check()
+    except SandboxUnavailable as error:
+        # Everything else goes on; a command that is asked for is refused before anybody is asked about it.
+        _log.warning("diagnostic commands cannot be run here", sandbox=settings.runner.sandbox, reason=str(error))
+        return ()
+    from approvals.runners.sandbox import SandboxRunner
+
+    return (SandboxRunner(sandbox),)
+
+
+@contextlib.asynccontextmanager
+async def open_sandbox(settings: Settings) -> AsyncGenerator[Sandbox | None]:
+    """Where diagnostic commands would run, not tried yet; `None` where none may be run."""
+    wanted = settings.runner
+    if wanted.sandbox == "bubblewrap":
+        from approvals.sandbox.bubblewrap import Bubblewrap
+
+        yield Bubblewrap()
+    elif wanted.sandbox == "job":
+        from approvals.sandbox.cluster import JobSandbox
+        from approvals.sandbox.job import Place
+        from approvals.sandbox.live import LiveJobs
+
+        assert wanted.sandbox_image is not None  # noqa: S101 - the settings demand one
+        place = Place(
+            namespace=wanted.sandbox_namespace,
+            image=wanted.sandbox_image,
+            pull_secrets=wanted.sandbox_pull_secrets,
+        )
+        async with contextlib.aclosing(
+            LiveJobs(place.namespace, kubeconfig=_kubeconfig(settings), context=wanted.context)
+        ) as jobs:
+            yield JobSandbox(jobs, place)
+    else:
+        yield None
+
+
+def _kubeconfig(settings: Settings) -> Path | None:
+    wanted = settings.runner
+    return None if wanted.in_cluster or wanted.kubeconfig is None else wanted.kubeconfig.expanduser()

@@ -42,9 +42,6 @@ class Keyring:
         Args:
             journal: where every loan is written down.
             owner: the same in the part's next run, and nobody else's.
-
-        Raises:
-            approvals.credentials.errors.JournalFailed: when the journal cannot be read.
         """
         lender = Broker(self.stores, journal, owner=owner)
         try:
@@ -58,16 +55,17 @@ async def sweeping(broker: Broker) -> None:
     """Gives back what could not be given back at its time, again and again."""
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
-        try:
-            await _swept(broker)
-        except JournalFailed as error:
-            _log.warning("credentials were not swept", reason=str(error))
+        await _swept(broker)
 
 
 async def _swept(broker: Broker) -> None:
-    found = await broker.sweep()
+    try:
+        found = await broker.sweep()
+    except JournalFailed as error:
+        _log.warning("credentials were not swept", reason=str(error))
+        return
     if found.returned or found.left:
-        _log.warning("credentials of an earlier run", returned=found.returned, left=found.left)
+        _log.warning("credentials that were left out", returned=found.returned, left=found.left)
 
 
 @contextlib.asynccontextmanager
@@ -82,14 +80,12 @@ async def open_keyring(settings: Settings) -> AsyncGenerator[Keyring]:
 
 
 def modes(settings: Settings) -> Mapping[Scheme, str]:
-    """The stores of the settings, each with the way in which Locum gets into it; in words, for people."""
-    vault, found = settings.vault, dict[Scheme, str]()
-    if vault.address:
-        way = f"Kubernetes as {vault.role!r}" if vault.role else "AppRole with a wrapped secret id"
-        found[Scheme.VAULT] = f"login by {way}"
+    """The stores of the settings, each with how Locum gets into it, in a word."""
+    found: dict[Scheme, str] = {}
+    if settings.vault.address:
+        found[Scheme.VAULT] = "kubernetes" if settings.vault.role else "approle"
     if settings.onepassword.mode != "off":
-        ways = {"sdk": "service account", "local": "the development server `locum dev secrets`"}
-        found[Scheme.ONEPASSWORD] = f"mode {settings.onepassword.mode}: {ways[settings.onepassword.mode]}"
+        found[Scheme.ONEPASSWORD] = settings.onepassword.mode
     return found
 
 

@@ -9,16 +9,21 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
+from whenever import Instant, TimeDelta
+
+from approvals.action import Action, ActionError
 from approvals.actions.use_credentials import for_session, use_credentials
 from approvals.audit import Draft, Kind
 from approvals.ballot import State
 from approvals.credentials.broker import Broker, Credentials
 from approvals.credentials.errors import CredentialsError, CredentialsRefused, JournalFailed
 from approvals.credentials.journal import Happening, Note, Outstanding
-from approvals.credentials.reference import Reference
+from approvals.credentials.reference import BadReference, Reference
+from approvals.credentials.waiting import to_the_end
 from bot.requests import read_request
 from bot.stores.ledger.errors import Conflict, LedgerError
 from bot.stores.ledger.ledger import Ledger
+from bot.stores.ledger.rows import RequestRow
 from tools.errors import ToolNoSource
 from tools.mongodb.sealed import SealedMongoDB
 from tools.postgres.sealed import SealedPostgres
@@ -144,11 +149,11 @@ class Lending:
         """A world of its own for a session whose credentials were approved."""
         return Loan(self, world, session_id, request_id)
 
-    async def approved(self, session_id: str, request_id: str) -> tuple[Reference, ...]:
-        """The references that people approved for exactly this session.
+    async def approved(self, session_id: str, request_id: str) -> "Approved":
+        """What people approved for exactly this session.
 
         Raises:
-            CredentialsRefused: when nobody did, or what is stored is not what was approved.
+            CredentialsRefused: when nobody did, its time is over, or what is stored is not what was approved.
         """
         try:
             row = await self._ledger.request(request_id)
@@ -156,24 +161,33 @@ class Lending:
             raise CredentialsRefused("the ledger does not answer: nothing is lent on memory") from error
         if row is None or row.state != State.EXECUTING:
             raise CredentialsRefused("no approval of these credentials is in force")
-        request = read_request(row.body)
-        action = request.items[0].action
-        if request.digest != row.digest or action.name != use_credentials.name:
+        found = _read(row)
+        if found is None:
             raise CredentialsRefused("what is stored is not what was approved")
-        if action.target != for_session(session_id):
+        if found.target != for_session(session_id):
             raise CredentialsRefused("the approval is for another investigation")
-        return tuple(Reference.parse(each) for each in use_credentials.arguments(action).references)
+        args = use_credentials.arguments(found)
+        # Whoever begins to read late must not read for longer than was approved.
+        ends_at = row.updated_at + TimeDelta(minutes=args.minutes)
+        left_s = (ends_at - Instant.now()).total("seconds")
+        if left_s <= 0:
+            raise CredentialsRefused(f"they were approved for {args.minutes} minutes, which are over")
+        try:
+            references = tuple(Reference.parse(each) for each in args.references)
+        except BadReference as error:
+            raise CredentialsRefused(f"what was approved cannot be looked up: {error}") from error
+        return Approved(references=references, left_s=left_s)
 
     @contextlib.asynccontextmanager
     async def lent(self, session_id: str, request_id: str) -> AsyncGenerator[Credentials]:
-        """The values, for as long as the block runs.
+        """The values, for as long as the block runs and people approved it.
 
         Raises:
             CredentialsError: when they cannot be had.
         """
-        references = await self.approved(session_id, request_id)
+        approved = await self.approved(session_id, request_id)
         async with self._broker.lend(
-            references, purpose=f"investigation {session_id}", request_id=request_id, ttl_s=self.minutes * 60
+            approved.references, purpose=f"investigation {session_id}", request_id=request_id, ttl_s=approved.left_s
         ) as credentials:
             yield credentials
 
@@ -193,6 +207,15 @@ class Lending:
             yield found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """What may be fetched at this moment."""
+
+    references: tuple[Reference, ...]
+    left_s: float
+    """How long it may still be used."""
+
+
 class Loan:
     """The world of one session: what was sealed in it is open while somebody reads."""
 
@@ -200,12 +223,7 @@ class Loan:
         self._lending = lending
         self._session_id = session_id
         self._request_id = request_id
-        self._readers = 0
-        self._holder: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
-        self._done = asyncio.Event()
-        self._clients: dict[str, Any] = {}
-        self._why = ""
+        self._held: _Held | None = None
         # A name of its own: what was read with credentials is not served from the cache to anybody else.
         self.world = replace(
             world,
@@ -216,45 +234,63 @@ class Loan:
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncGenerator[None]:
-        """While it lasts, the credentials are lent; several readers share one loan."""
-        self._readers += 1
+        """While it lasts, the credentials are lent; several readers share them, and the last one gives them back."""
+        held = self._held = self._held or _Held(self._lending, self._session_id, self._request_id)
+        held.readers += 1
         try:
-            if self._holder is None:
-                self._ready, self._done = asyncio.Event(), asyncio.Event()
-                self._holder = asyncio.create_task(self._hold())
-            await self._ready.wait()
+            await held.ready.wait()
             yield
         finally:
-            self._readers -= 1
-            if not self._readers and self._holder is not None:
-                holder, self._holder = self._holder, None
-                self._done.set()
-                await asyncio.wait({holder})
+            held.readers -= 1
+            if not held.readers:
+                # Before the wait: whoever comes meanwhile borrows anew.
+                self._held = None
+                await to_the_end(held.end())
 
     def client(self, key: str, sealed: T) -> T:
-        """The open client, or the sealed one where nothing was lent.
+        """The open client, or the sealed one where nothing was approved.
 
         Raises:
             ToolNoSource: when it was approved, and could not be had all the same.
         """
-        if self._why:
-            raise ToolNoSource(f"its credentials were approved and could not be had: {self._why}")
-        return self._clients.get(key, sealed)
+        if self._held is None:
+            raise ToolNoSource("its credentials were given back: whoever wanted to read is done")
+        if self._held.why:
+            raise ToolNoSource(f"its credentials were approved and could not be had: {self._held.why}")
+        return self._held.clients.get(key, sealed)
 
-    async def _hold(self) -> None:
+
+class _Held:
+    """Clients that are open from the first reader to the end of the last."""
+
+    def __init__(self, lending: Lending, session_id: str, request_id: str) -> None:
+        self.readers = 0
+        self.ready = asyncio.Event()
+        """Whether they are open, or it is known that they cannot be."""
+        self.clients: Mapping[str, Any] = {}
+        self.why = ""
+        """Why nothing can be read with them; empty while it can."""
+        self._done = asyncio.Event()
+        self._holding = asyncio.create_task(self._hold(lending, session_id, request_id))
+
+    async def end(self) -> None:
+        """Returns when everything is given back."""
+        self._done.set()
+        await self._holding
+
+    async def _hold(self, lending: Lending, session_id: str, request_id: str) -> None:
         try:
             async with (
-                self._lending.lent(self._session_id, self._request_id) as credentials,
-                self._lending.opened(credentials) as clients,
+                lending.lent(session_id, request_id) as credentials,
+                lending.opened(credentials) as self.clients,
             ):
-                self._clients, self._why = clients, ""
-                self._ready.set()
+                self.ready.set()
                 await self._done.wait()
         except CredentialsError as error:
-            self._why = str(error)
+            self.why = str(error)
         finally:
-            self._clients = {}
-            self._ready.set()
+            self.clients = {}
+            self.ready.set()
 
 
 class _Postgres:
@@ -279,6 +315,18 @@ class _MongoDB:
 
     async def command(self, command: str) -> Mapping[str, Any]:
         return await self._loan.client(f"mongodb/{self.name}", self._sealed).command(command)
+
+
+def _read(row: RequestRow) -> Action | None:
+    """The action of a request; `None` when it is not one request for credentials, as it was when people saw it."""
+    try:
+        request = read_request(row.body)
+    except (ActionError, KeyError, ValueError, TypeError):
+        return None
+    if request.digest != row.digest or request.id != row.id or len(request.items) != 1:
+        return None
+    action = request.items[0].action
+    return action if action.name == use_credentials.name else None
 
 
 def _facts(note: Note) -> dict[str, Any]:

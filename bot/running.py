@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,18 +12,18 @@ from typing import Any
 import structlog
 import uvicorn
 from starlette.routing import BaseRoute
-from whenever import Instant
 
 from agents.model.asking import Called
 from agents.specialist import check_tools, read_all, shipped
-from bot.connectors import Connector, Health, world_connectors
+from approvals.credentials.broker import Broker
 from bot.deciding import acting, deciding, has_approvals, ledger
 from bot.desk import Desk
 from bot.embedded import servers
 from bot.gate import Gate
+from bot.healths import Asked, Healths
 from bot.intake import Intake
 from bot.investigator import StoredInvestigator
-from bot.keyring import open_broker
+from bot.keyring import Keyring, open_keyring, sweeping
 from bot.lending import LedgerJournal, Lending
 from bot.settings import Settings
 from bot.stores import connection
@@ -44,8 +44,6 @@ from bot.worlds import open_worlds
 from tools.catalogue import catalogue
 
 STOP_S = 3
-HEALTH_TTL_S = 10.0
-"""Connectors are asked at most this often, however often `/health` is."""
 
 _log = structlog.get_logger("locum")
 
@@ -94,6 +92,9 @@ class _Shared:
     workflows: service.Workflows
     ledger: Ledger | None
     """`None` where nobody can approve anything and no credential can be lent."""
+    keyring: Keyring | None
+    """`None` in a process that has no use for credentials."""
+    has_runner: bool
     parts: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     def start(self, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -116,7 +117,7 @@ async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(traces.sending(settings.telemetry))
         endpoints = await stack.enter_async_context(servers.running(settings))
-        shared = await _connected(settings, endpoints, stack)
+        shared = await _connected(settings, endpoints, stack, parts)
         if "runner" in parts and shared.ledger:
             await _act(shared, shared.ledger, stack)
         if "worker" in parts:
@@ -125,12 +126,15 @@ async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[
         yield Running(url=url, embedded=endpoints.embedded, parts=tuple(shared.parts))
 
 
-async def _connected(settings: Settings, endpoints: servers.Endpoints, stack: AsyncExitStack) -> _Shared:
+async def _connected(
+    settings: Settings, endpoints: servers.Endpoints, stack: AsyncExitStack, parts: Collection[str]
+) -> _Shared:
     store = connection.connect(endpoints.redis_url)
     stack.push_async_callback(store.aclose)
     temporal = settings.temporal
     client = await service.connect(endpoints.temporal_address, namespace=temporal.namespace, tls=temporal.tls)
     own = temporal.approvals_namespace
+    borrows = has_approvals(settings) and not {"worker", "runner"}.isdisjoint(parts)
     approvals = await service.connect(endpoints.temporal_address, namespace=own, tls=temporal.tls) if own else client
     return _Shared(
         settings=settings,
@@ -143,6 +147,8 @@ async def _connected(settings: Settings, endpoints: servers.Endpoints, stack: As
             client, quiet_s=settings.alerts.quiet_minutes * 60, has_approvals=has_approvals(settings)
         ),
         ledger=await stack.enter_async_context(ledger(settings)) if has_approvals(settings) else None,
+        keyring=await stack.enter_async_context(open_keyring(settings)) if borrows else None,
+        has_runner="runner" in parts,
     )
 
 
@@ -171,7 +177,8 @@ async def _work(shared: _Shared, stack: AsyncExitStack) -> None:
 
 async def _act(shared: _Shared, opened: Ledger, stack: AsyncExitStack) -> None:
     """Carries out what was approved: the only part with an identity that may write."""
-    worker = await stack.enter_async_context(acting(shared.settings, opened, shared.approvals))
+    broker = await _broker(shared, "runner", opened, stack)
+    worker = await stack.enter_async_context(acting(shared.settings, opened, shared.approvals, broker))
     await _run(shared, "runner", worker, stack)
 
 
@@ -183,10 +190,8 @@ async def _run(shared: _Shared, part: str, worker: workers.Worker, stack: AsyncE
 
 async def _lending(shared: _Shared, opened: Ledger, stack: AsyncExitStack) -> Lending:
     settings = shared.settings
-    journal, owner = LedgerJournal(opened), f"worker@{socket.gethostname()}"
-    broker = await stack.enter_async_context(open_broker(settings, journal, owner=owner))
     return Lending(
-        broker=broker,
+        broker=await _broker(shared, "worker", opened, stack),
         ledger=opened,
         postgres=settings.postgres,
         mongodb=settings.mongodb,
@@ -194,6 +199,16 @@ async def _lending(shared: _Shared, opened: Ledger, stack: AsyncExitStack) -> Le
         minutes=settings.approvals.credentials_minutes,
         wait_minutes=settings.approvals.credentials_wait_minutes,
     )
+
+
+async def _broker(shared: _Shared, part: str, opened: Ledger, stack: AsyncExitStack) -> Broker:
+    """Who lends to a part of this process, and clears up after it."""
+    assert shared.keyring is not None  # noqa: S101 - the parts that borrow have one
+    # The name survives a restart, so that a process returns what it had borrowed before it was killed.
+    owner = f"{part}@{socket.gethostname()}"
+    broker = await stack.enter_async_context(shared.keyring.broker(LedgerJournal(opened), owner=owner))
+    stack.push_async_callback(_ended, shared.start(f"sweeper of the {part}", sweeping(broker)))
+    return broker
 
 
 def _trace(call: Called) -> None:
@@ -267,7 +282,7 @@ async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
     desk = TemporalDesk(incidents=shared.incidents, sessions=shared.sessions, workflows=shared.workflows)
     inbox = Inbox(shared.store)
     gate = await _decide(shared, shared.ledger, stack) if shared.ledger else None
-    app = create_app(settings, inbox=inbox, desk=desk, gate=gate, healths=_Healths(shared))
+    app = create_app(settings, inbox=inbox, desk=desk, gate=gate, healths=_healths(shared))
     await _slack(shared, desk, gate, app.router.routes, stack)
     # The reader's name survives a restart, so that a process finds what it had taken before it was killed.
     intake = Intake(
@@ -285,7 +300,7 @@ async def _serve(shared: _Shared, stack: AsyncExitStack) -> str:
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=STOP_S,
-        )  # fmt: skip
+        )
     )
     # It listens already: who comes before the server is up waits a moment.
     serving = shared.start("web server", server.serve(sockets=[listening]))
@@ -318,6 +333,19 @@ async def _slack(
     stack.push_async_callback(connected.close)
 
 
+def _healths(shared: _Shared) -> Healths:
+    return Healths(
+        Asked(
+            settings=shared.settings,
+            store=shared.store,
+            workflows=shared.workflows,
+            ledger=shared.ledger,
+            keyring=shared.keyring,
+            has_runner=shared.has_runner,
+        )
+    )
+
+
 class _Server(uvicorn.Server):
     """A server inside a process that does more than serve."""
 
@@ -325,43 +353,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Signals belong to the command."""
         yield
-
-
-class _Healths:
-    """How every connector is, asked now and then and not at each request."""
-
-    def __init__(self, shared: _Shared) -> None:
-        self._shared = shared
-        self._asking = asyncio.Lock()
-        self._found: tuple[Connector, ...] = ()
-        self._asked_at_s = 0.0
-
-    async def __call__(self) -> Sequence[Connector]:
-        async with self._asking:
-            now_s = asyncio.get_running_loop().time()
-            if not self._found or now_s - self._asked_at_s > HEALTH_TTL_S:
-                self._found, self._asked_at_s = await self._ask(), now_s
-            return self._found
-
-    async def _ask(self) -> tuple[Connector, ...]:
-        shared = self._shared
-        async with open_worlds(shared.settings) as worlds:
-            sources = await world_connectors(worlds.about("", ()), shared.settings)
-        return (await self._store(), await self._temporal(), *sources)
-
-    async def _store(self) -> Connector:
-        try:
-            with connection.asked("answer"):
-                await self._shared.store.ping()
-            health, detail = Health.OK, "answers"
-        except connection.StoreError as error:
-            health, detail = Health.FAILED, str(error)
-        return Connector(name="redis", health=health, detail=detail, checked_at=Instant.now())
-
-    async def _temporal(self) -> Connector:
-        is_well = await self._shared.workflows.is_reachable()
-        health, detail = (Health.OK, "answers") if is_well else (Health.FAILED, "does not answer")
-        return Connector(name="temporal", health=health, detail=detail, checked_at=Instant.now())
 
 
 async def _worked(worker: workers.Worker, working: asyncio.Task[None]) -> None:

@@ -265,9 +265,19 @@ class Runner(_Group):
     sandbox: Literal["bubblewrap", "job", "none"] = "none"
     """Where diagnostic commands run: on this machine in bubblewrap, or in the cluster as a restricted Job."""
     sandbox_namespace: str = "locum-sandbox"
-    """Of the Jobs."""
-    sandbox_image: str | None = None
-    """Of the Jobs, pinned by digest."""
+    """Of the Jobs; nothing else may lie in it."""
+    sandbox_image: Annotated[str, Field(pattern=r"^\S+@sha256:[0-9a-f]{64}$")] | None = None
+    """Of the Jobs, with the programs in it: `registry.example/tools@sha256:…`, pinned by its digest."""
+    sandbox_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets of that namespace with which the image is pulled."""
+
+    @model_validator(mode="after")
+    def _has_a_place_for_jobs(self) -> Self:
+        if self.sandbox == "job" and self.sandbox_image is None:
+            raise ValueError("the sandbox `job` needs sandbox_image, pinned by its digest")
+        if self.sandbox == "job" and self.kubeconfig is None and not self.in_cluster:
+            raise ValueError("the sandbox `job` needs kubeconfig or in_cluster: whose Jobs they are")
+        return self
 
 
 class Vault(_Group):
@@ -281,6 +291,10 @@ class Vault(_Group):
     """Certificates to trust instead of the system's."""
     kv_mount: str = "kv"
     """Where the KV v2 engine is."""
+    kubernetes_mount: str = "kubernetes"
+    """Where the engine is that makes tokens of a cluster."""
+    auth_mount: str | None = None
+    """Where the login is; unset = `kubernetes` with `role`, `approle` with `role_id`."""
     role: str | None = None
     """For the login by Kubernetes; in a cluster."""
     token_file: Path = Path("/var/run/secrets/tokens/vault")

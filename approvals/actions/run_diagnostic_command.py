@@ -26,7 +26,9 @@ class RunDiagnosticCommand(ActionArgs):
         Field(min_length=1, max_length=MAX_ARGUMENTS, description="The program and its arguments; no shell reads them"),
     ]
     """Of an action: exactly what runs, with the arguments that the program always has."""
-    given: Annotated[str, Field(max_length=MAX_GIVEN, description="The text that the program reads, if it reads one")] = ""
+    given: Annotated[
+        str, Field(max_length=MAX_GIVEN, description="The text that the program reads, if it reads one")
+    ] = ""
     """The program finds it as a file; empty = none."""
 
 
@@ -91,8 +93,8 @@ def _sentence(target: Entity, args: RunDiagnosticCommand) -> str:
 run_diagnostic_command = _Command(
     name=ActionName("run-diagnostic-command"),
     title="Run a diagnostic command",
-    meaning="Runs one program of a fixed list (dig, curl --head, openssl, ping and the like) without a shell, apart from "
-    "files, credentials and processes, and shows what it said. Changes nothing.",
+    meaning="Runs one program of a fixed list (dig, curl --head, openssl, ping and the like) without a shell, apart "
+    "from files, credentials and processes, and shows what it said. Changes nothing.",
     # It looks, and what it looks at is not ours to change: a freeze of changes does not stop it, and a policy may let
     # whoever asked approve it. It needs an entry in the policy and the approval of people like any other action.
     effect=Effect.READ,

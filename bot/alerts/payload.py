@@ -93,6 +93,9 @@ def _is_text(data: object) -> bool:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return False
+    except RecursionError as error:
+        # What a reader just bears, a writer one call further down does not.
+        raise ParseError("the body is nested too deeply") from error
     return True
 
 

@@ -26,7 +26,7 @@ def run(*, output: str) -> None:
 
 
 async def _check() -> tuple[Connector, ...]:
-    from bot.connectors import slack_connector, store_connectors, world_connectors
+    from bot.connectors import check_approvals, slack_connector, store_connectors, world_connectors
     from bot.wiring import ConnectorError, open_world
     from tools.catalogue import catalogue
     from tools.snapshot.folder import SnapshotError
@@ -39,4 +39,6 @@ async def _check() -> tuple[Connector, ...]:
             found = await world_connectors(world, current)
     except (SpecialistError, ConnectorError, SnapshotError) as error:
         raise BadInput(str(error)) from error
-    return (*found, *await store_connectors(current), await slack_connector(current))
+    return (
+        *found, *await store_connectors(current), *await check_approvals(current), await slack_connector(current),
+    )  # fmt: skip

@@ -63,6 +63,7 @@ class Directory:
             is_deactivated=bool(user.get("deleted")),
             is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
             is_foreign=_is_foreign(user, me),
+            is_locum=user_id == me.get("user_id"),
             # Its groups may be told from an answer that is as old as one can be.
             known_at=Instant.now() - TimeDelta(seconds=CACHE_S),
         )

@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import logging
 import time
+from typing import cast
 
 from pydantic import SecretStr
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.request.internals import parse_body
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -49,6 +51,9 @@ def route(slack: SlackApp, settings: Slack, seen: Seen) -> Route:
         if not is_genuine(secret, timestamp, body, signature, now_s=time.time()):
             logger.warning("a request that Slack did not sign was refused")
             return Response(status_code=401)
+        if not _is_readable(body, request.headers.get("content-type", "")):
+            logger.warning("a request of Slack's cannot be read")
+            return Response(status_code=400)
         # A retry of Slack's is signed anew; the very same signature again is a recording.
         if not await seen.first(f"slack:signature:{signature}", 2 * CLOCK_S):
             logger.warning("a request that was taken before was refused")
@@ -66,6 +71,15 @@ def is_genuine(secret: SecretStr, timestamp: str, body: bytes, signature: str, *
         return False
     digest = hmac.new(secret.get_secret_value().encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256)
     return hmac.compare_digest(f"v0={digest.hexdigest()}".encode(), signature.encode())
+
+
+def _is_readable(body: bytes, content_type: str) -> bool:
+    """Whether it is what Slack sends at all: bolt takes that for granted, and stumbles over anything else."""
+    try:
+        found: object = parse_body(body.decode(), content_type)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and isinstance(cast("dict[str, object]", found).get("event", {}), dict)
 
 
 class _Replayed(Request):

@@ -1,11 +1,12 @@
 """The runner's work: prepares actions without effect, carries out what was approved, once. No model, no Slack.
 
-The intent row comes first: a crash may lose a run, never repeat one.
+The intent row comes first: a crash may lose a run, never repeat one. A credential is fetched after that, for one
+action, and given back before its outcome is told.
 """
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -14,12 +15,26 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from whenever import Instant
 
-from approvals.action import kinds
+from approvals.action import Action, kinds
 from approvals.audit import Draft, Kind
 from approvals.ballot import State
-from approvals.plan import NotPossible, Outcome, Plan, Receipt, Runner, RunnerError, Unclear
+from approvals.credentials.broker import Broker
+from approvals.credentials.errors import CredentialsError
+from approvals.credentials.reference import BadReference, Reference
+from approvals.plan import (
+    Borrower,
+    NotPossible,
+    NotReached,
+    Outcome,
+    Plan,
+    Receipt,
+    Runner,
+    RunnerError,
+    Unclear,
+)
 from approvals.policy import hindrance
 from approvals.policy_file import PolicyFile
+from approvals.policy_schema import Unusable
 from approvals.request import ApprovalRequest
 from bot.requests import draft_body, read_draft, read_request, receipts_fact
 from bot.stores.ledger.errors import Conflict, LedgerError
@@ -31,6 +46,8 @@ from bot.workflows.working import durable
 from tools.redaction import Redacted, redact
 
 SETTLE_WITHIN_S = 20.0
+TOLD = 300
+"""Characters of an answer that go into the workflow's history; the ledger has all of it."""
 NOT_STARTED = "NotStarted"
 """The kind of the error when nothing was begun, for the workflow to tell from the rest."""
 
@@ -40,9 +57,13 @@ _log = structlog.get_logger("locum.runner")
 class Actions:
     """Bound to the ledger and the runners of one process."""
 
-    def __init__(self, *, ledger: Ledger, policies: PolicyFile, runners: Sequence[Runner]) -> None:
+    def __init__(
+        self, *, ledger: Ledger, policies: PolicyFile, runners: Sequence[Runner], broker: Broker | None = None
+    ) -> None:
+        """Without a broker no action is carried out for which the policy names a credential."""
         self._ledger = ledger
         self._policies = policies
+        self._broker = broker
         self._runners: Mapping[str, Runner] = {each.name: each for each in runners}
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -61,7 +82,7 @@ class Actions:
         plans: list[Plan] = []
         try:
             for action in proposal.actions:
-                plans.append(await self._runner(kinds()[action.name].runner).plan(action))
+                plans.append(await self._planned(action))
         except NotPossible as error:
             # The words are the runner's own and redacted; asking again would get the same answer.
             raise ApplicationError(redact(str(error))[:500], type="NotPossible", non_retryable=True) from None
@@ -86,8 +107,18 @@ class Actions:
         facts = {"items": receipts_fact(receipts), "outcome": outcome, "tried": list(run.items[: len(receipts)])}
         draft = Draft(kind=Kind.FINISHED, at=Instant.now(), request_id=request.id, actor="runner", facts=facts)
         await self._settled(request.id, outcome, draft)
-        why = receipts[-1].detail if outcome is not Outcome.SUCCEEDED else ""
+        why = receipts[-1].detail.partition("\n")[0][:TOLD] if outcome is not Outcome.SUCCEEDED else ""
         return Ran(outcome=outcome, why=why)
+
+    async def _planned(self, action: Action) -> Plan:
+        runner = self._runner(kinds()[action.name].runner)
+        policy = await self._policies.current()
+        rule = None if isinstance(policy, Unusable) else policy.actions.get(action.name)
+        if rule is None or not rule.credential:
+            return await runner.plan(action)
+        # Nothing is lent before people have approved: what only that credential may try is not tried now.
+        _, borrower, _ = self._lendable(rule.credential, runner)
+        return await borrower.sketch(action)
 
     async def _settled(self, request_id: str, outcome: Outcome, draft: Draft) -> None:
         """Writes the result; a ledger that is away is waited for, since what was done cannot be done again."""
@@ -128,10 +159,7 @@ class Actions:
             return not hindrance(request, policy, frozen(await self._ledger.freezes(now)), now)
 
         try:
-            runner = self._runner(kinds()[plan.action.name].runner)
-            return await runner.execute(
-                plan.action, fingerprint=plan.fingerprint, key=request.key(index), is_wanted=is_wanted
-            )
+            return await self._carried_out(request, index, is_wanted)
         except Unclear as error:
             return Receipt(outcome=Outcome.UNKNOWN, detail=redact(str(error)[:1_000]))
         except RunnerError as error:
@@ -139,6 +167,48 @@ class Actions:
         except Exception:  # noqa: BLE001 - the outer edge of every runner: nobody knows how far a broken one came
             _log.exception("a runner failed", request_id=request.id, action=plan.action.name)
             return Receipt(outcome=Outcome.UNKNOWN, detail=Redacted("the runner itself failed in the middle"))
+
+    async def _carried_out(
+        self, request: ApprovalRequest, index: int, is_wanted: Callable[[], Awaitable[bool]]
+    ) -> Receipt:
+        """By the runner's own rights, or by those of the credential that the request names."""
+        plan, key = request.items[index], request.key(index)
+        runner = self._runner(kinds()[plan.action.name].runner)
+        if not request.credential:
+            return await runner.execute(plan.action, fingerprint=plan.fingerprint, key=key, is_wanted=is_wanted)
+        broker, borrower, reference = self._lendable(request.credential, runner)
+        purpose, receipt, is_lent = f"{plan.action.name} {plan.action.target}", None, False
+        try:
+            async with broker.lend(
+                [reference], purpose=purpose, request_id=request.id, ttl_s=request.timeout_s
+            ) as lent, borrower.borrowing(lent[reference].reveal) as acting:  # fmt: skip
+                is_lent = True
+                receipt = await acting.execute(
+                    plan.action, fingerprint=plan.fingerprint, key=key, is_wanted=is_wanted
+                )  # fmt: skip
+        except CredentialsError as error:
+            if receipt is not None:
+                # What was done is done, however the credential ended.
+                return receipt
+            said = redact(str(error))
+            if is_lent:
+                raise Unclear(f"It was begun, and its credential ended before it did: {said}") from None
+            raise NotReached(f"Its credential could not be had: {said}. Nothing was done.") from None
+        return receipt
+
+    def _lendable(self, credential: str, runner: Runner) -> tuple[Broker, Borrower, Reference]:
+        """Who lends, to whom, and what.
+
+        Raises:
+            NotPossible: when one of them is missing; nothing is done with the runner's own rights instead.
+        """
+        try:
+            reference = Reference.parse(credential)
+        except BadReference as error:
+            raise NotPossible(f"the policy's credential cannot be used: {error}") from None
+        if self._broker is None or not isinstance(runner, Borrower):
+            raise NotPossible(f"the policy wants it done with {reference}, and nothing can be lent for it here")
+        return self._broker, runner, reference
 
     def _runner(self, name: str) -> Runner:
         if name not in self._runners:

@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
 
 UNKNOWN_WHO = "Who you are could not be checked just now. Nothing was counted: click again."
 NOT_STARTED = "no runner took it within a minute; it was never started"
+WENT_ON = "the investigation went on without it"
 LONGEST_REASON = 1_000
 
 _RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=15))
@@ -117,8 +118,9 @@ class ApprovalWorkflow:
 
     @workflow.signal
     def release(self) -> None:
-        """Whoever used the grant is done."""
+        """Whoever wanted the grant is done with it, or went on without."""
         self._released = True
+        self.cancel(WENT_ON)
 
     @workflow.signal
     def redraw(self) -> None:

@@ -4,7 +4,6 @@ Only ids and counts pass through here; the activities read and write the store.
 """
 
 import asyncio
-import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
@@ -32,6 +31,7 @@ _ASK = timedelta(minutes=1)
 GRANTED = "executing"
 """The state of a request for credentials that was approved and lasts."""
 NOT_ASKED = "policy lets nobody approve it"
+NOBODY_ASKED = "nobody could be asked: the gateway did not answer"
 LATE = "nobody decided in time"
 
 
@@ -54,6 +54,8 @@ class IncidentWorkflow:
         self._active = 0
         self._over = False
         self._decisions: dict[str, str] = {}
+        self._asked = ""
+        """The request for credentials of the running session."""
 
     @workflow.signal
     def decided(self, request_id: str, state: str) -> None:
@@ -189,12 +191,11 @@ class IncidentWorkflow:
         telling = asyncio.create_task(self._try("narrate", about, minutes=30))
         try:
             names = await self._route(about)
-            grant = await self._granted(about)
             try:
+                await self._ask_for_credentials(about)
                 await asyncio.gather(*(self._specialist(session_id, name) for name in names))
             finally:
-                if grant:
-                    await self._propose("release", grant)
+                await self._release()
             await self._do("conclude", about, minutes=10)
             # The answer is there: to stop now would say that there is none.
             self._running = ""
@@ -205,34 +206,45 @@ class IncidentWorkflow:
         finally:
             telling.cancel()
 
-    async def _granted(self, about: Work) -> str:
-        """The request whose approval lets this session read with credentials; empty: it goes on without any."""
+    async def _ask_for_credentials(self, about: Work) -> None:
+        """Waits until people let this session read with what it wants, or until it is clear that they do not."""
         if not self._start.has_approvals:
-            return ""
+            return
         wants = await self._wants(about)
         if not wants.purposes:
-            return ""
+            return
         try:
-            request_id = await workflow.execute_activity(
+            self._asked = await workflow.execute_activity(
                 "ask_credentials", wants, result_type=str, task_queue=PROPOSALS_QUEUE, retry_policy=_RETRY,
                 start_to_close_timeout=_ASK, schedule_to_close_timeout=_ASK * 2, heartbeat_timeout=_BEAT,
             )  # fmt: skip
+            state = NOT_ASKED
         except ActivityError:
-            request_id = ""
-        if not request_id:
-            await self._do("granted", self._about(about.session_id, reason=NOT_ASKED))
-            return ""
-        await self._do("paused", self._about(about.session_id, reason=request_id))
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(lambda: request_id in self._decisions, timeout=timedelta(minutes=wants.wait))
-        state = self._decisions.get(request_id, "")
-        is_granted = state == GRANTED
-        if not state:
+            if self._stopped:
+                raise
+            state = NOBODY_ASKED
+        if self._asked:
+            state = await self._decision(about, timedelta(minutes=wants.wait))
+        if state == GRANTED:
+            await self._do("granted", self._about(about.session_id, grant=self._asked))
+            return
+        # Before it goes on: from now on an approval would be for nothing.
+        await self._release()
+        await self._do("granted", self._about(about.session_id, reason=state))
+
+    async def _decision(self, about: Work, wait: timedelta) -> str:
+        """The state of the request once people decided."""
+        await self._do("paused", self._about(about.session_id, reason=self._asked))
+        try:
+            await workflow.wait_condition(lambda: self._asked in self._decisions, timeout=wait)
+        except TimeoutError:
+            return LATE
+        return self._decisions[self._asked]
+
+    async def _release(self) -> None:
+        request_id, self._asked = self._asked, ""
+        if request_id:
             await self._propose("release", request_id)
-        await self._do(
-            "granted", self._about(about.session_id, grant=request_id if is_granted else "", reason=state or LATE)
-        )
-        return request_id if is_granted else ""
 
     async def _wants(self, about: Work) -> Wants:
         return await workflow.execute_activity(

@@ -289,6 +289,7 @@ class House:
 
     async def noted(self, request_id: str, kind: Kind, count: int) -> list[Entry]:
         """The entries of a kind, once there are so many: an answer may come before its entry."""
+        found: list[Entry] = []
         for _ in range(200):
             found = [entry for entry in await self.entries(request_id) if entry.kind is kind]
             if len(found) >= count:

@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from bot.stores.ledger.rows import RequestRow
 from bot.stores.sessions import Session, Sessions
 from bot.workflows import service
 from bot.workspace.server import Workspace, serve
+from tests.attack import replaying
 from tests.attack.counts import Counts
 from tests.attack.garbage import Door, Shot, shot
 from tests.blocks import requests as sample
@@ -103,7 +104,8 @@ class Heard:
 
 
 async def run(*, requests: int, say: Callable[[str], None], seed: int = 0) -> Counts:
-    """Sends so many requests, no two alike, and looks at what they left behind."""
+    """Replays a genuine click, then sends so many requests, no two alike, and looks at what they left behind."""
+    replayed = await replaying.run(say=say)
     async with standing() as target:
         shots = _shots(requests, target.door, seed)
         heard = Heard()
@@ -127,10 +129,11 @@ async def run(*, requests: int, say: Callable[[str], None], seed: int = 0) -> Co
         f"malformed: {heard.statuses.total()} requests, {requests / seconds:.0f} a second; {statuses}; "
         f"{heard.left} broken off by the client; memory {warm >> 20} MiB {grown / 2**20:+.1f}"
     )
-    return Counts(malformed=heard.statuses.total(), tracebacks=len(wrong), unapproved=len(accepted))
+    found = Counts(malformed=heard.statuses.total(), tracebacks=len(wrong), unapproved=len(accepted))
+    return found + replayed
 
 
-async def _fire(target: Target, shots: "collections.abc.Iterator[Shot]", most: int, heard: Heard) -> None:
+async def _fire(target: Target, shots: Iterator[Shot], most: int, heard: Heard) -> None:
     """Sends until so many were answered altogether."""
     missing = most - heard.statuses.total()
     queue = iter(range(missing))
@@ -139,21 +142,21 @@ async def _fire(target: Target, shots: "collections.abc.Iterator[Shot]", most: i
             group.create_task(_client(target.port, (next(shots) for _ in queue), heard))
 
 
-def _shots(count: int, door: Door, seed: int) -> "collections.abc.Iterator[Shot]":
+def _shots(count: int, door: Door, seed: int) -> Iterator[Shot]:
     seen: set[int] = set()
     number = 0
     while len(seen) < count:
         made = shot(random.Random(f"{seed}:{number}"), door)
         number += 1
-        if (print_ := hash((made.data, made.late))) not in seen:
-            seen.add(print_)
+        if (mark := hash((made.data, made.late))) not in seen:
+            seen.add(mark)
             yield made
 
 
 # --- the client: as few manners as HTTP allows
 
 
-async def _client(port: int, shots: "collections.abc.Iterator[Shot]", heard: Heard) -> None:
+async def _client(port: int, shots: Iterator[Shot], heard: Heard) -> None:
     line: _Line | None = None
     for each in shots:
         try:
@@ -208,9 +211,9 @@ class _Line:
         status = int(head.split(b" ", 2)[1])
         if each.late:
             self._writer.write(each.late)
-        if each.data.startswith(b"HEAD "):
-            return status, b"", not each.late
         stays = b"\r\nconnection: close" not in head and not each.late and not each.leaves
+        if each.data.startswith(b"HEAD "):
+            return status, b"", stays
         length = re.search(rb"\r\ncontent-length: (\d+)", head)
         if length:
             return status, await self._reader.readexactly(int(length[1])), stays

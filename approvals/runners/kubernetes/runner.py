@@ -205,7 +205,7 @@ def refusal(action: Action, error: ApiError) -> RunnerError:
 def done(seen: Seen, how: str, changed: Object | None = None) -> Receipt:
     """What is told of a change that was made."""
     diff = Redacted("") if changed is None else unified(seen.target, changed)
-    return Receipt(outcome=Outcome.SUCCEEDED, detail=redact(f"{seen.action.sentence} {how}"), diff=diff)
+    return Receipt(outcome=Outcome.SUCCEEDED, detail=redact(how), diff=diff)
 
 
 def _shows(found: Object | None, seen: Seen, wanted: Object | None, key: str) -> bool:

@@ -1,0 +1,168 @@
+"""Kills whatever takes part in an execution, at random moments and at every named point, and starts it again.
+
+Runners and gateways die by SIGKILL, so do Temporal and Valkey now and then; some are stopped for longer than anybody
+waits for them, and go on. Requests are asked, decided and carried out all the while.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from approvals.ballot import Choice, Counted
+from tests.approvals.house import ANA, ANA_TOO, BEN, CLEO, DORA
+from tests.attack.counts import Counts
+from tests.attack.siege import Siege, besieging, judged
+from tests.attack.victim import GATEWAY, GATEWAY_POINTS, RUNNER, RUNNER_POINTS
+
+RUNNERS, GATEWAYS = 3, 3
+AT_ONCE = 40
+"""Requests on their way."""
+QUORUM = 2
+DOOMED = 0.3
+"""Of the requests; somebody kills itself at a point that is drawn for each."""
+STUNNED_S = 13.0
+"""Longer than a heartbeat is waited for: others have gone on by then."""
+SERVER_REST_S = 8.0
+PATIENCE_S = 240.0
+"""For the requests that are left after the last kill."""
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Campaign:
+    """What was done so far."""
+
+    siege: Siege
+    rng: random.Random
+    kills: int
+    may_run: dict[str, bool] = field(default_factory=dict[str, bool])
+    servers_killed: Counter[str] = field(default_factory=Counter[str])
+    stunned: int = 0
+    number: int = 0
+
+    @property
+    def dealt(self) -> int:
+        """Processes that were killed."""
+        return self.siege.victims.killed + self.servers_killed.total()
+
+    async def player(self) -> None:
+        """Takes one request after the other to its end, as long as something is killed."""
+        while self.dealt < self.kills:
+            self.number += 1
+            await self._play(f"app-{self.number}")
+
+    async def _play(self, name: str) -> None:
+        siege, rng = self.siege, self.rng
+        plot = rng.choices((_approve, _deny, _outsider, _half), (16, 1, 1, 1))[0]
+        request_id = await siege.ask(name)
+        self.may_run[request_id] = plot is _approve
+        if rng.random() < DOOMED:
+            siege.doom(request_id, rng.choice((*RUNNER_POINTS, *GATEWAY_POINTS)))
+        # The same again is the same request, also when whoever started it was killed.
+        assert await siege.asked(name) == request_id or await siege.over(request_id)
+        await plot(siege, rng, request_id)
+        await siege.over(request_id)
+
+    async def killer(self) -> None:
+        """Kills now this and now that."""
+        rested = 0.0
+        loop = asyncio.get_running_loop()
+        while self.dealt < self.kills:
+            await asyncio.sleep(self.rng.uniform(0.05, 0.5))
+            draw = self.rng.random()
+            if draw < 0.05 and loop.time() > rested:
+                await self._kill_server()
+                rested = loop.time() + SERVER_REST_S
+            elif draw < 0.08:
+                self._stun()
+            else:
+                await self._kill(RUNNER if draw < 0.7 else GATEWAY)
+
+    async def _kill(self, role: str) -> None:
+        """One in the middle of its work if there is one."""
+        for _ in range(20):
+            if self.siege.victims.ready(role, busy=True):
+                break
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(self.rng.uniform(0, 0.05))
+        if found := self.siege.victims.ready(role, busy=True) or self.siege.victims.ready(role):
+            self.siege.kill(self.rng.choice(found))
+
+    async def _kill_server(self) -> None:
+        name = self.rng.choice(tuple(self.siege.servers))
+        if pid := self.siege.servers[name].pid:
+            self.siege.kill(pid)
+            self.servers_killed[name] += 1
+
+    def _stun(self) -> None:
+        ready = [*self.siege.victims.ready(RUNNER, busy=True), *self.siege.victims.ready(GATEWAY, busy=True)]
+        if ready and self.stunned < self.kills // 40:
+            pid = self.rng.choice(ready)
+            _signal(pid, signal.SIGSTOP)
+            self.stunned += 1
+            asyncio.get_running_loop().call_later(STUNNED_S, _signal, pid, signal.SIGCONT)
+
+    async def told(self, say: Say) -> None:
+        """Says how far it is, now and then."""
+        while True:
+            await asyncio.sleep(10)
+            say(f"kills: {self.dealt} of {self.kills}, {self.number} requests asked")
+
+
+def _signal(pid: int, which: signal.Signals) -> None:
+    try:
+        os.kill(pid, which)
+    except ProcessLookupError:
+        # It was killed in the meantime.
+        return
+
+
+async def _approve(siege: Siege, rng: random.Random, request_id: str) -> None:
+    await asyncio.gather(*(siege.click(request_id, who) for who in rng.sample((rng.choice((ANA, ANA_TOO)), BEN, CLEO), QUORUM)))
+
+
+async def _deny(siege: Siege, rng: random.Random, request_id: str) -> None:
+    await siege.click(request_id, rng.choice((ANA, BEN)))
+    await siege.click(request_id, CLEO, Choice.DENY)
+
+
+async def _outsider(siege: Siege, rng: random.Random, request_id: str) -> None:
+    await siege.click(request_id, rng.choice((ANA, BEN)))
+    await siege.click(request_id, DORA)
+    await _given_up(siege, request_id)
+
+
+async def _half(siege: Siege, _: random.Random, request_id: str) -> None:
+    await siege.click(request_id, ANA)
+    await siege.click(request_id, ANA_TOO)
+    await _given_up(siege, request_id)
+
+
+async def _given_up(siege: Siege, request_id: str) -> None:
+    await siege.click(request_id, BEN, Choice.DENY)
+
+
+async def run(kills: int, say: Say, *, seed: int = 0) -> Counts:
+    """Kills so many processes while requests go through them, then waits for all of these and judges."""
+    with tempfile.TemporaryDirectory(prefix="locum-kills-") as folder:
+        roles = [RUNNER] * RUNNERS + [GATEWAY] * GATEWAYS
+        async with besieging(Path(folder) / "siege", *roles, quorum=QUORUM) as siege:
+            campaign = Campaign(siege=siege, rng=random.Random(f"{seed}:kills"), kills=kills)
+            telling = asyncio.create_task(campaign.told(say))
+            players = [asyncio.create_task(campaign.player()) for _ in range(AT_ONCE)]
+            await campaign.killer()
+            _, late = await asyncio.wait(players, timeout=PATIENCE_S)
+            await _cancelled(telling, *late)
+            for done in players:
+                if done not in late:
+                    done.result()
+            found = await judged(siege, campaign.may_run, QUORUM, say)
+            await _summed_up(campaign, say)
+            return found + Counts(kills=campaign.dealt)
