@@ -76,7 +76,7 @@ def is_genuine(secret: SecretStr, timestamp: str, body: bytes, signature: str, *
 def _is_readable(body: bytes, content_type: str) -> bool:
     """Whether it is what Slack sends at all: bolt takes that for granted, and stumbles over anything else."""
     try:
-        found: object = parse_body(body.decode(), content_type)
+        found = cast("object", parse_body(body.decode(), content_type))
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and isinstance(cast("dict[str, object]", found).get("event", {}), dict)

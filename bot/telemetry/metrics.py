@@ -27,6 +27,9 @@ LOOK_S = Histogram("locum_tool_seconds", "Time of a look", ["tool"], buckets=_SO
 MODEL_CALLS = Counter("locum_model_calls", "Calls of the language model", registry=REGISTRY)
 MODEL_TOKENS = Counter("locum_model_tokens", "Tokens of the language model", ["direction"], registry=REGISTRY)
 MODEL_USD = Counter("locum_model_usd", "Cost of the language model in US dollars", registry=REGISTRY)
+APPROVALS = Counter(
+    "locum_approvals", "Requests for approval, each state that they reach", ["action", "state"], registry=REGISTRY
+)
 FAILURES = Counter("locum_activity_failures", "Attempts of work that failed", ["activity", "error"], registry=REGISTRY)
 
 

@@ -23,11 +23,12 @@ from approvals.policy_file import PolicyFile
 from approvals.request import ApprovalRequest, RequestId
 from bot.gate import View
 from bot.incident import IncidentId, Place
-from bot.requests import read_draft, read_request, request_body, view
+from bot.requests import proposal_of, read_draft, read_request, request_body, view
 from bot.stores.incidents import Incidents
 from bot.stores.ledger.errors import Conflict
 from bot.stores.ledger.ledger import Ledger
 from bot.stores.ledger.rows import PROPOSED, REFUSED, RequestRow
+from bot.telemetry import metrics
 from bot.workflows.approval_messages import Known, LookAgain, Note, Recheck, Rechecked, Sealed, Seen, Told, Who
 from bot.workflows.ports import Cards, Directory
 from bot.workflows.proposing import Proposing, frozen
@@ -180,6 +181,8 @@ class Gateway:
             # It was written before the answer was lost.
             return
         await self._ledger.save_request(note.request_id, draft, expected_state=row.state, state=note.state)
+        for action in proposal_of(row.state, row.body).actions:
+            metrics.APPROVALS.labels(action=action.name, state=note.state).inc()
 
     @activity.defn(name="draw")
     @durable

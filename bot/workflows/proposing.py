@@ -30,6 +30,7 @@ from bot.workflows.working import durable
 
 HOUR = TimeDelta(hours=1)
 """Over which the policy counts requests."""
+DECIDED = (State.DENIED, State.SUCCEEDED, State.UNKNOWN)
 OPEN = (PROPOSED, State.PENDING, State.APPROVED, State.EXECUTING)
 
 _log = structlog.get_logger("locum.proposing")
@@ -117,7 +118,7 @@ class Proposing:
             created_at=now,
             updated_at=now,
         )
-        found, _ = await self.reviewed(proposal, row)
+        found = await self._decided_before(row) or (await self.reviewed(proposal, row))[0]
         actions = [each.to_json() for each in proposal.actions]
         if isinstance(found, Refused):
             facts = {"why": found.reason, "hint": found.hint, "actions": actions, "session_id": session_id}
@@ -131,6 +132,13 @@ class Proposing:
         has_runner = any(kinds()[each.name].runner for each in proposal.actions)
         await self._approvals.start(Begin(request_id=opened.id, incident_id=incident_id, has_runner=has_runner))
         return opened.id
+
+    async def _decided_before(self, row: RequestRow) -> Refused | None:
+        """Why the same is not asked again so soon: a follow-up question must not undo a person's no."""
+        for each in await self._ledger.requests(states=DECIDED, incident_id=row.incident_id):
+            if each.merge_key == row.merge_key and row.created_at - each.updated_at < HOUR:
+                return Refused(reason=f"the same was asked for here and is {each.state}", hint="ask again in an hour")
+        return None
 
     async def _facts(self, proposal: Proposal, row: RequestRow) -> Facts:
         now = Instant.now()

@@ -222,6 +222,19 @@ async def test_a30_the_same_proposal_again_is_the_same_request(gatehouse: House)
     assert await gatehouse.ask(proposal(restart("other"))) != first
 
 
+async def test_what_was_denied_or_done_is_not_asked_again_at_the_next_question(gatehouse: House) -> None:
+    request_id = await gatehouse.ask(proposal(restart("again")))
+    await gatehouse.click(request_id, ANA, Choice.DENY, reason="no")
+    await gatehouse.over(request_id)
+    assert await gatehouse.ask(proposal(restart("again"))) == ""
+    done = await gatehouse.ask(proposal(restart("done")))
+    await gatehouse.click(done, ANA)
+    await gatehouse.over(done)
+    assert await gatehouse.ask(proposal(restart("done"))) == ""
+    refused = (await gatehouse.ledger.latest(limit=1))[0]
+    assert [refused.kind, "succeeded" in str(refused.facts["why"])] == [Kind.REFUSED, True]
+
+
 async def test_a_resolved_alert_cancels_what_rests_on_it(gatehouse: House) -> None:
     request_id = await gatehouse.ask()
     await gatehouse.approvals.cancel(request_id, "the alert is resolved")

@@ -9,27 +9,12 @@ import hmac
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from tests.attack.bodies import BODIES, Json, alertmanager, decision, generic, interaction, question, word
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """What the attacker knows: more than any stranger would, so that the requests come far."""
-
-    host: str
-    alert_token: str
-    user: str
-    password: str
-    tokens: Mapping[str, str]
-    """By scope; each may do that one thing."""
-    session_id: str
-    request_id: str
-    """Waits for a decision."""
-    signing_secret: str
+from tests.attack.wire import Door, Made, framing, http, protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,29 +41,7 @@ def shot(rng: random.Random, door: Door) -> Shot:
 # --- requests
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    kind: str
-    data: bytes
-    late: bytes = b""
-    leaves: bool = False
-
-
-_Maker = Callable[[random.Random, Door], _Made]
-
-
-def _http(
-    rng: random.Random, door: Door, method: str, target: str | bytes, *headers: tuple[str, str | bytes],
-    body: bytes | None = None, says: bytes | None = None,
-) -> bytes:  # fmt: skip
-    """The bytes of a request; `says` is another length than the body's."""
-    path = target.encode() if isinstance(target, str) else target
-    lines = [method.encode() + b" " + path + b" HTTP/1.1", b"Host: " + door.host.encode()]
-    lines.append(f"User-Agent: {word(rng)}".encode())
-    lines += [name.encode() + b": " + (value.encode() if isinstance(value, str) else value) for name, value in headers]
-    if body is not None:
-        lines.append(b"Content-Length: " + (str(len(body)).encode() if says is None else says))
-    return b"\r\n".join(lines) + b"\r\n\r\n" + (body or b"")
+_Maker = Callable[[random.Random, Door], Made]
 
 
 def _bearer(token: str) -> tuple[str, str]:
@@ -124,110 +87,62 @@ def _post(path: str, schema: str, doc: Callable[[random.Random, Door], Json], sc
     def at(door: Door) -> str:
         return path.format(session=door.session_id)
 
-    def stranger(rng: random.Random, door: Door) -> _Made:
+    def stranger(rng: random.Random, door: Door) -> Made:
         right = proof(door)[1].partition(" ")[2] if scope != "basic" else door.password
         others = tuple(token for name, token in door.tokens.items() if name != scope)
         headers = _credentials(rng, door, right, others)
         body = json.dumps(doc(rng, door)).encode()
-        return _Made(kind="stranger", data=_http(rng, door, "POST", at(door), _JSON, *headers, body=body))
+        return Made(kind="stranger", data=http(rng, door, "POST", at(door), _JSON, *headers, body=body))
 
-    def body(rng: random.Random, door: Door) -> _Made:
+    def body(rng: random.Random, door: Door) -> Made:
         made = rng.choice(BODIES)(rng, schema, doc(rng, door))
-        return _Made(kind="body", data=_http(rng, door, "POST", at(door), _JSON, proof(door), body=made))
+        return Made(kind="body", data=http(rng, door, "POST", at(door), _JSON, proof(door), body=made))
 
-    def framing(rng: random.Random, door: Door) -> _Made:
+    def framed(rng: random.Random, door: Door) -> Made:
         good = json.dumps(doc(rng, door)).encode()
-        return _framing(rng, door, at(door), good, proof(door))
+        return framing(rng, door, at(door), good, proof(door))
 
-    def method(rng: random.Random, door: Door) -> _Made:
+    def method(rng: random.Random, door: Door) -> Made:
         name = rng.choice(("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT", "PROPFIND", "post"))
-        return _Made(kind="method", data=_http(rng, door, name, at(door), _JSON, proof(door), body=b"{}"))
+        return Made(kind="method", data=http(rng, door, name, at(door), _JSON, proof(door), body=b"{}"))
 
-    return stranger, stranger, body, body, body, body, framing, method
+    return stranger, stranger, body, body, body, body, framed, method
 
 
 def _typed_wrongly(path: str, doc: Callable[[random.Random, Door], Json], scope: str) -> _Maker:
-    def make(rng: random.Random, door: Door) -> _Made:
+    def make(rng: random.Random, door: Door) -> Made:
         kinds = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json",
                  "application/json5", "application/jsonx", "\xff", "json", "application/ json", "*/*")  # fmt: skip
         headers = (("Content-Type", rng.choice(kinds).encode("latin-1")), _bearer(door.tokens[scope]))
         body = json.dumps(doc(rng, door)).encode()
         target = path.format(session=door.session_id)
-        return _Made(kind="content type", data=_http(rng, door, "POST", target, *headers, body=body))
+        return Made(kind="content type", data=http(rng, door, "POST", target, *headers, body=body))
 
     return make
 
 
 def _overlong_key(path: str, doc: Callable[[random.Random, Door], Json], scope: str) -> _Maker:
-    def make(rng: random.Random, door: Door) -> _Made:
+    def make(rng: random.Random, door: Door) -> Made:
         odd = bytes(rng.choice((*range(0x21, 0x7F), *range(0x80, 0x100))) for _ in range(rng.randint(201, 3_000)))
         headers = (_JSON, _bearer(door.tokens[scope]), ("Idempotency-Key", odd))
         body = json.dumps(doc(rng, door)).encode()
         target = path.format(session=door.session_id)
-        return _Made(kind="key", data=_http(rng, door, "POST", target, *headers, body=body))
+        return Made(kind="key", data=http(rng, door, "POST", target, *headers, body=body))
 
     return make
 
 
-def _framing(rng: random.Random, door: Door, path: str, good: bytes, proof: tuple[str, str]) -> _Made:
-    """A body that is not as long, or not as chunked, as it says."""
-    start = _http(rng, door, "POST", path, _JSON, proof)[:-2]
-    chunked = start + b"Transfer-Encoding: chunked\r\n\r\n"
-    lies = (b"ffffffffffffffffffffffff\r\n", b"-1\r\n", b"zz\r\n", b"\r\n", b"0x5\r\nhello\r\n", b"5\r\nhelloworld\r\n",
-            b"5;" + b"x" * 70_000 + b"\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n",
-            "\uff15\r\nhello\r\n".encode(), b"1_0\r\n")  # fmt: skip
-    size = f"{len(good):x}\r\n".encode()
-    lengths = (
-        b"-1",
-        b"+5",
-        b"5, 6",
-        b"1_0",
-        b"0x10",
-        b"9" * 30,
-        "\uff15".encode(),
-        b"",
-        b"5 5",
-        b"1e3",
-        b"5\r\nContent-Length: 6",
-    )
-    codings = (
-        b"gzip",
-        b"chunked, gzip",
-        b"xchunked",
-        b"chunked\r\nTransfer-Encoding: chunked",
-        b"identity",
-        b"\x0bchunked",
-    )
-    if rng.random() < 0.002:
-        return _Made(kind="slow", data=start + b"Content-Length: 99\r\n\r\n" + good[:20])
-    match rng.randrange(6):
-        case 0:
-            return _Made(
-                kind="cut", data=start + f"Content-Length: {len(good) + 9}\r\n\r\n".encode() + good, leaves=True
-            )
-        case 1:
-            return _Made(kind="cut", data=chunked + size + good[: len(good) // 2], leaves=True)
-        case 2:
-            return _Made(kind="chunks", data=chunked + rng.choice(lies))
-        case 3:
-            return _Made(kind="chunks", data=chunked + size + good + b"\r\n" + rng.choice(lies))
-        case 4:
-            return _Made(kind="length", data=start + b"Content-Length: " + rng.choice(lengths) + b"\r\n\r\n" + good)
-        case _:
-            return _Made(kind="coding", data=start + b"Transfer-Encoding: " + rng.choice(codings) + b"\r\n\r\n" + good)
-
-
-def _too_large(rng: random.Random, door: Door) -> _Made:
+def _too_large(rng: random.Random, door: Door) -> Made:
     if rng.random() < 0.98:
-        claimed = _http(rng, door, "POST", "/alerts/alertmanager", _bearer(door.alert_token), body=b"{", says=b"9" * 12)
-        return _Made(kind="large", data=claimed)
+        claimed = http(rng, door, "POST", "/alerts/alertmanager", _bearer(door.alert_token), body=b"{", says=b"9" * 12)
+        return Made(kind="large", data=claimed)
     body = b'{"x": "' + b"x" * 1_100_000 + b'"}'
-    return _Made(
-        kind="large", data=_http(rng, door, "POST", "/alerts/alertmanager", _bearer(door.alert_token), body=body)
+    return Made(
+        kind="large", data=http(rng, door, "POST", "/alerts/alertmanager", _bearer(door.alert_token), body=body)
     )
 
 
-def _nowhere(rng: random.Random, door: Door) -> _Made:
+def _nowhere(rng: random.Random, door: Door) -> Made:
     """Sources and sessions that are none."""
     own = word(rng)
     names = (
@@ -241,54 +156,54 @@ def _nowhere(rng: random.Random, door: Door) -> _Made:
     name = rng.choice(names)
     body = json.dumps(alertmanager(rng)).encode()
     headers = (_bearer(door.alert_token), _JSON)
-    return _Made(kind="nowhere", data=_http(rng, door, "POST", f"/alerts/{name}", *headers, body=body))
+    return Made(kind="nowhere", data=http(rng, door, "POST", f"/alerts/{name}", *headers, body=body))
 
 
 def _status(suffix: str) -> tuple[_Maker, ...]:
-    def stranger(rng: random.Random, door: Door) -> _Made:
+    def stranger(rng: random.Random, door: Door) -> Made:
         others = tuple(token for name, token in door.tokens.items() if name != "status")
         headers = _credentials(rng, door, door.tokens["status"], others)
-        return _Made(kind="stranger", data=_http(rng, door, "GET", f"/status/{door.session_id}{suffix}", *headers))
+        return Made(kind="stranger", data=http(rng, door, "GET", f"/status/{door.session_id}{suffix}", *headers))
 
-    def unknown(rng: random.Random, door: Door) -> _Made:
-        word = word(rng)
+    def unknown(rng: random.Random, door: Door) -> Made:
+        own = word(rng)
         ids = (
-            "ses_" + word, word, door.session_id + word, door.session_id.upper(), "%00", "..%2f..%2f" + word,
-            "%ff" + word,
+            "ses_" + own, own, door.session_id + own, door.session_id.upper(), "%00", "..%2f..%2f" + own,
+            "%ff" + own,
             "%ed%a0%80", door.session_id + "%00", door.session_id + "%20", "x" * rng.randint(300, 30_000),
             "x" * 100_000,
-            quote("\u0455es_" + word), "*", "ses_*", "%0d%0aDEL%20locum:inbox", "{" + word + "}", "%25" + word,
+            quote("\u0455es_" + own), "*", "ses_*", "%0d%0aDEL%20locum:inbox", "{" + own + "}", "%25" + own,
         )  # fmt: skip
         target = f"/status/{rng.choice(ids)}{suffix}"
-        return _Made(kind="unknown", data=_http(rng, door, "GET", target, _bearer(door.tokens["status"])))
+        return Made(kind="unknown", data=http(rng, door, "GET", target, _bearer(door.tokens["status"])))
 
-    def method(rng: random.Random, door: Door) -> _Made:
+    def method(rng: random.Random, door: Door) -> Made:
         name = rng.choice(("POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "MKCOL"))
         target = f"/status/{door.session_id}{suffix}"
-        return _Made(kind="method", data=_http(rng, door, name, target, _bearer(door.tokens["status"]), body=b"x"))
+        return Made(kind="method", data=http(rng, door, name, target, _bearer(door.tokens["status"]), body=b"x"))
 
     return stranger, unknown, method
 
 
-def _cursor(rng: random.Random, door: Door) -> _Made:
+def _cursor(rng: random.Random, door: Door) -> Made:
     own = word(rng)
     bad = (b"x" + own.encode(), b"-1", b"1-", b"1-2-3", "\u0661".encode(), b"0x1", b"1e9", b"$", b">", b"+",
         b"\xb2", b"1 2",
            b"9" * rng.randint(25, 4_000), b"18446744073709551616-1", b"1-" + b"9" * 25, b"nan")  # fmt: skip
     headers = (_bearer(door.tokens["status"]), ("Last-Event-ID", rng.choice(bad)))
-    return _Made(kind="cursor", data=_http(rng, door, "GET", f"/status/{door.session_id}/events", *headers))
+    return Made(kind="cursor", data=http(rng, door, "GET", f"/status/{door.session_id}/events", *headers))
 
 
-def _health(rng: random.Random, door: Door) -> _Made:
+def _health(rng: random.Random, door: Door) -> Made:
     name = rng.choice(("POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BREW"))
     suffix = rng.choice(("", "?" + word(rng), "/", "/" + word(rng)))
-    return _Made(kind="method", data=_http(rng, door, name, f"/health{suffix}", body=rng.choice((b"", b"{}", b"\xff"))))
+    return Made(kind="method", data=http(rng, door, name, f"/health{suffix}", body=rng.choice((b"", b"{}", b"\xff"))))
 
 
-def _metrics(rng: random.Random, door: Door) -> _Made:
+def _metrics(rng: random.Random, door: Door) -> Made:
     others = tuple(token for name, token in door.tokens.items() if name != "metrics")
     headers = _credentials(rng, door, door.tokens["metrics"], others)
-    return _Made(kind="stranger", data=_http(rng, door, "GET", f"/metrics?{word(rng)}", *headers))
+    return Made(kind="stranger", data=http(rng, door, "GET", f"/metrics?{word(rng)}", *headers))
 
 
 def slack_signature(secret: str, at: str, body: str | bytes) -> str:
@@ -297,7 +212,7 @@ def slack_signature(secret: str, at: str, body: str | bytes) -> str:
     return "v0=" + hmac.new(secret.encode(), f"v0:{at}:".encode() + raw, hashlib.sha256).hexdigest()
 
 
-def _slack(rng: random.Random, door: Door) -> _Made:
+def _slack(rng: random.Random, door: Door) -> Made:
     """What Slack did not sign, or not now, or not this."""
     now = int(time.time())
     body = rng.choice((
@@ -324,60 +239,13 @@ def _slack(rng: random.Random, door: Door) -> _Made:
                ("X-Slack-Signature", signed)]  # fmt: skip
     if rng.random() < 0.1:
         headers.pop(rng.choice((1, 2)))
-    return _Made(kind="unsigned", data=_http(rng, door, "POST", "/slack/events", *headers, body=sent.encode()))
+    return Made(kind="unsigned", data=http(rng, door, "POST", "/slack/events", *headers, body=sent.encode()))
 
 
-def _slack_cut(rng: random.Random, door: Door) -> _Made:
-    return _framing(
+def _slack_cut(rng: random.Random, door: Door) -> Made:
+    return framing(
         rng, door, "/slack/events", interaction(rng, door.request_id).encode(), ("X-Slack-Signature", "v0=00")
     )
-
-
-def _protocol(rng: random.Random, door: Door) -> _Made:
-    """No HTTP, or hardly; without any credential, so that what is lenient in the protocol is refused behind it."""
-    path = rng.choice(
-        ("/alerts/alertmanager", "/alerts/generic", "/diagnose", f"/approve/{door.session_id}", "/metrics")
-    )
-    own = word(rng).encode()
-    host = b"Host: " + door.host.encode()
-    line = b"POST " + path.encode() + b" HTTP/1.1\r\n"
-    raw = (
-        rng.randbytes(rng.randint(1, 400)).replace(b"\n", b"\r") + b"\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + own,
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + own, b"GET " + path.encode() + b"\r\n\r\n" + own,
-        line + b"X: " + own + b"\r\n\r\n",
-        line + host + b"\r\n" + host + own + b"\r\n\r\n",
-        b"POST " + path.encode() + b" HTTP/9.9\r\n" + host + b"\r\nX:" + own + b"\r\n\r\n",
-        b"POST " + path.encode() + b" HTTP/1.1.1\r\n" + host + b"\r\n\r\n" + own,
-        line + host + b"\r\nX : " + own + b"\r\n\r\n",
-        line + host + b"\r\nX: a\x00" + own + b"\r\n\r\n", line + host + b"\r\nX\xff: " + own + b"\r\n\r\n",
-        line + host + b"\r\n" + own + b"\r\n\r\n", line + host + b"\r\n folded " + own + b"\r\n\r\n",
-        line + host + b"\rX: " + own + b"\r\n\r\n",
-        line + host + b"\r\nX: " + own * 8_000 + b"\r\n\r\n",
-        line + host + b"".join(b"\r\nX-%d: " % n + own for n in range(400)) + b"\r\n\r\n",
-        b"A" * 300 + own + b" " + path.encode() + b" HTTP/1.1\r\n" + host + b"\r\n\r\n",
-        b"P\xc3\x96ST " + path.encode() + b" HTTP/1.1\r\n" + host + b"\r\n\r\n" + own,
-        b"POST /\xc3\xa4" + own + b" HTTP/1.1\r\n" + host + b"\r\n\r\n",
-        b"POST http://" + own + b"/ HTTP/1.1\r\n" + host + b"\r\n\r\n",
-        b"POST " + own + b" HTTP/1.1\r\n" + host + b"\r\n\r\n",
-        b"CONNECT " + own + b":443 HTTP/1.1\r\n" + host + b"\r\n\r\n",
-        line + host + b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: " + own + b"\r\n\r\n",
-        line + host + b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: " + own +
-        b"\r\n\r\n",
-        line + host + b"\r\nExpect: 100-continue\r\nContent-Length: 9\r\nX: " + own + b"\r\n\r\n",
-        line + host + b"\r\nExpect: 200-ok\r\nContent-Length: 0\r\nX: " + own + b"\r\n\r\n",
-        line + host + b"\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nX: " + own + b"\r\n\r\n0\r\n\r\n",
-    )  # fmt: skip
-    chosen = rng.randrange(len(raw) + 2)
-    if chosen == len(raw):
-        return _Made(kind="cut", data=line + host + b"\r\nX: " + own, leaves=True)
-    if chosen > len(raw):
-        # The answer does not wait for the body; then the body turns out to be none.
-        headers = b"\r\nTransfer-Encoding: chunked\r\nX: " + own + b"\r\n\r\n"
-        return _Made(
-            kind="late", data=line + host + headers, late=rng.choice((b"zz\r\n", b"-1\r\n", own + own + b"\r\n"))
-        )
-    return _Made(kind="protocol", data=raw[chosen])
 
 
 _ALERTS = (
@@ -399,7 +267,7 @@ _APPROVE = (
 )
 
 
-def _elsewhere(rng: random.Random, door: Door) -> _Made:
+def _elsewhere(rng: random.Random, door: Door) -> Made:
     """A right decision, on a session that is not the request's."""
     ids = (
         "ses_" + word(rng),
@@ -412,8 +280,8 @@ def _elsewhere(rng: random.Random, door: Door) -> _Made:
     )
     body = json.dumps(decision(rng, door.request_id)).encode()
     target = f"/approve/{rng.choice(ids)}"
-    return _Made(
-        kind="elsewhere", data=_http(rng, door, "POST", target, _JSON, _bearer(door.tokens["approve"]), body=body)
+    return Made(
+        kind="elsewhere", data=http(rng, door, "POST", target, _JSON, _bearer(door.tokens["approve"]), body=body)
     )
 
 
@@ -431,5 +299,5 @@ _ENDPOINTS: tuple[tuple[tuple[str, _Maker], ...], ...] = (
     _named("GET /health", _health),
     _named("GET /metrics", _metrics),
     _named("POST /slack/events", _slack, _slack, _slack, _slack, _slack_cut),
-    _named("any", _protocol),
+    _named("any", protocol),
 )

@@ -4,7 +4,6 @@ Nobody who may approve approves anything until everything else was looked at; th
 exactly that one is done: so what we look with can see a change.
 """
 
-import asyncio
 import contextlib
 import io
 import json
@@ -114,7 +113,7 @@ async def _held(sieges: Sequence[Siege], data: Path) -> list[tuple[str, str]]:
             found += _shown(sieges, rooms, cards)
             await _pressed(sieges, rooms, threads, cards, url, token)
             found += _changed(data, allowed=0)
-            found += await _approved(rooms, threads, data)
+            found += await _approved(sieges, rooms, threads, data)
             calls = [each.body for each in rooms.workspace.calls()]
             found += [(oracle.TRACEBACK, f"Slack refused: {each}") for each in rooms.workspace.violations]
             people = [rooms.workspace.team.people.get(name).id for name in ("ana", "ben", "mei", "tom", GUEST)]
@@ -263,15 +262,30 @@ async def _pressed(
             over = {**each.payload, "status": "resolved"}
             over["alerts"] = [{**one, "status": "resolved", "endsAt": "2026-03-14T10:19:00Z"} for one in over["alerts"]]
             assert await posted(url, over, token) == 202
+    over = {each.room for each in sieges[::2] if each.case.place is not Place.SLACK_TEXT}
+    closing = {str(card["ts"]) for room, card in cards if room in over}
+
+    def are_closed() -> bool:
+        now = _cards(rooms, threads)
+        return not any(_is_open(card) for _, card in now if str(card["ts"]) in closing)
+
+    await rooms.workspace.until(are_closed, timeout_s=PATIENCE_S)
     await rooms.workspace.settled()
-    await asyncio.sleep(3)
 
 
-async def _approved(rooms: Rooms, threads: Sequence[tuple[str, str]], data: Path) -> list[tuple[str, str]]:
+def _is_open(card: Mapping[str, Any]) -> bool:
+    blocks = (each for each in card["blocks"] if each["type"] == "actions")
+    return any(one["action_id"] == "locum_approve" for each in blocks for one in each["elements"])
+
+
+async def _approved(
+    sieges: Sequence[Siege], rooms: Rooms, threads: Sequence[tuple[str, str]], data: Path
+) -> list[tuple[str, str]]:
     """One person who may approve does: exactly one world changes."""
+    # What fires on is asked for on; the alerts of the others are over.
+    fires = {each.room for each in sieges[1::2]}
     for room, card in _cards(rooms, threads):
-        buttons = [one["action_id"] for each in card["blocks"] if each["type"] == "actions" for one in each["elements"]]
-        if "locum_approve" not in buttons or "1 person of" not in json.dumps(card):
+        if room not in fires or not _is_open(card) or "1 person of" not in json.dumps(card):
             continue
         rooms.workspace.click(ON_CALL, "locum_approve", channel=room, ts=str(card["ts"]))
         with contextlib.suppress(AssertionError, TimeoutError):
@@ -292,7 +306,7 @@ async def _audited(data: Path) -> list[tuple[str, str]]:
     """What ran according to the audit, beside what the worlds show."""
     async with open_ledger(f"sqlite:///{(data / 'ledger.db').resolve()}", create=False) as ledger:
         entries, found = await ledger.entries(limit=100_000), list[tuple[str, str]]()
-        started = [each for each in entries if each.kind is Kind.STARTED]
+        started = [each for each in entries if each.kind is Kind.STARTED and each.actor == "runner"]
         counted = [each for each in entries if each.kind is Kind.VOTE_COUNTED]
         if len(started) != 1 or len(counted) != 1:
             told = [f"{each.kind} {json.dumps(dict(each.facts))[:300]}" for each in entries[-12:]]

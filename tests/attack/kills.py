@@ -10,11 +10,12 @@ import random
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from approvals.ballot import Choice, Counted
+from bot.stores.ledger.rows import PROPOSED
 from tests.approvals.house import ANA, ANA_TOO, BEN, CLEO, DORA
 from tests.attack.counts import Counts
 from tests.attack.siege import Siege, besieging, judged
@@ -26,6 +27,8 @@ AT_ONCE = 40
 QUORUM = 2
 DOOMED = 0.3
 """Of the requests; somebody kills itself at a point that is drawn for each."""
+POINTS = (*RUNNER_POINTS[2:], *GATEWAY_POINTS[2:])
+"""After the vote. What comes before it changes nothing whatever happens."""
 STUNNED_S = 13.0
 """Longer than a heartbeat is waited for: others have gone on by then."""
 SERVER_REST_S = 8.0
@@ -65,8 +68,7 @@ class Campaign:
         self.may_run[request_id] = plot is _approve
         if rng.random() < DOOMED:
             siege.doom(request_id, rng.choice((*RUNNER_POINTS, *GATEWAY_POINTS)))
-        # The same again is the same request, also when whoever started it was killed.
-        assert await siege.asked(name) == request_id or await siege.over(request_id)
+        await siege.until(request_id, lambda state: state != PROPOSED)
         await plot(siege, rng, request_id)
         await siege.over(request_id)
 
@@ -125,7 +127,8 @@ def _signal(pid: int, which: signal.Signals) -> None:
 
 
 async def _approve(siege: Siege, rng: random.Random, request_id: str) -> None:
-    await asyncio.gather(*(siege.click(request_id, who) for who in rng.sample((rng.choice((ANA, ANA_TOO)), BEN, CLEO), QUORUM)))
+    voters = rng.sample((rng.choice((ANA, ANA_TOO)), BEN, CLEO), QUORUM)
+    await asyncio.gather(*(siege.click(request_id, who) for who in voters))
 
 
 async def _deny(siege: Siege, rng: random.Random, request_id: str) -> None:
@@ -166,3 +169,45 @@ async def run(kills: int, say: Say, *, seed: int = 0) -> Counts:
             found = await judged(siege, campaign.may_run, QUORUM, say)
             await _summed_up(campaign, say)
             return found + Counts(kills=campaign.dealt)
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _summed_up(campaign: Campaign, say: Say) -> None:
+    siege, effects = campaign.siege, campaign.siege.effects()
+    ends: Counter[str] = Counter()
+    for request_id in campaign.may_run:
+        if row := await siege.ledger.request(request_id):
+            ends[f"{row.state}{' and changed' if effects[request_id] else ''}"] += 1
+    at = [f"{where} {times}" for where, times in siege.victims.killed_at.most_common()]
+    servers = [f"{name} {times}" for name, times in campaign.servers_killed.items()]
+    say(f"kills: died at {', '.join([*at, *servers])}; stopped for {STUNNED_S:g} s: {campaign.stunned}")
+    say(f"kills: {len(campaign.may_run)} requests: {', '.join(f'{count} {end}' for end, count in ends.most_common())}")
+    for fell in siege.victims.fell:
+        say(f"kills: {fell}")
+
+
+async def named(say: Say) -> dict[str, tuple[str, int]]:
+    """Kills once at each point between a vote and the outcome; how each request ended, and its number of changes."""
+    with tempfile.TemporaryDirectory(prefix="locum-kills-") as folder:
+        async with besieging(Path(folder) / "siege", RUNNER, RUNNER, GATEWAY, GATEWAY, quorum=1) as siege:
+            ids = await asyncio.gather(*(siege.asked(f"app-{each}") for each in POINTS))
+            asked = dict(zip(POINTS, ids, strict=True))
+            await siege.drawn(*ids)
+            clicks: list[asyncio.Task[Counted]] = []
+            for point, request_id in asked.items():
+                siege.doom(request_id, point)
+                clicks.append(asyncio.create_task(siege.click(request_id, ANA)))
+                if point in RUNNER_POINTS:
+                    # An execution is never tried again: nobody else may die with it before it comes to its point.
+                    await siege.died(request_id)
+            await asyncio.gather(siege.died(*ids), *clicks)
+            ends = {point: await siege.over(request_id) for point, request_id in asked.items()}
+            effects = siege.effects()
+            found = await judged(siege, dict.fromkeys(ids, True), 1, say)
+            assert found.is_clean, found
+            return {point: (ends[point], effects[request_id]) for point, request_id in asked.items()}

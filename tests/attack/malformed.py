@@ -49,6 +49,7 @@ GROWTH_BYTES = 24 << 20
 """What the process may have grown by since a tenth of the requests was answered; an arena or two of the allocator."""
 POLICY = Path(INCIDENTS).parent / "policy.yaml"
 SESSION = SessionId("ses_0123456789abcdef")
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 _TRACE = re.compile(rb"Traceback|File \\?\"|\.py\b|\"exception\"|site-packages")
 
 
@@ -104,8 +105,12 @@ class Heard:
 
 
 async def run(*, requests: int, say: Callable[[str], None], seed: int = 0) -> Counts:
-    """Replays a genuine click, then sends so many requests, no two alike, and looks at what they left behind."""
-    replayed = await replaying.run(say=say)
+    """Replays a genuine click, then sends so many malformed and unauthorised requests."""
+    return await replaying.run(say=say) + await fire(requests=requests, say=say, seed=seed)
+
+
+async def fire(*, requests: int, say: Callable[[str], None], seed: int) -> Counts:
+    """Sends so many requests, no two alike, and looks at what they left behind."""
     async with standing() as target:
         shots = _shots(requests, target.door, seed)
         heard = Heard()
@@ -129,8 +134,7 @@ async def run(*, requests: int, say: Callable[[str], None], seed: int = 0) -> Co
         f"malformed: {heard.statuses.total()} requests, {requests / seconds:.0f} a second; {statuses}; "
         f"{heard.left} broken off by the client; memory {warm >> 20} MiB {grown / 2**20:+.1f}"
     )
-    found = Counts(malformed=heard.statuses.total(), tracebacks=len(wrong), unapproved=len(accepted))
-    return found + replayed
+    return Counts(malformed=heard.statuses.total(), tracebacks=len(wrong), unapproved=len(accepted))
 
 
 async def _fire(target: Target, shots: Iterator[Shot], most: int, heard: Heard) -> None:
@@ -248,7 +252,7 @@ async def standing() -> AsyncGenerator[Target]:
                 request_id=request_id,
                 signing_secret=workspace.signing_secret,
             )
-            settings = _settings(door, workspace, endpoints, folder, ledger_url, port)
+            settings = _settings(door, workspace, endpoints, folder=folder, ledger_url=ledger_url, port=port)
             (folder / "locum.yaml").write_text(json.dumps(settings))
             async with _process(folder) as process:
                 client = await service.connect(endpoints.temporal_address, namespace="locum", tls=False)
@@ -262,7 +266,7 @@ async def standing() -> AsyncGenerator[Target]:
 
 
 def _settings(
-    door: Door, workspace: Workspace, endpoints: servers.Endpoints, folder: Path, ledger_url: str, port: int
+    door: Door, workspace: Workspace, endpoints: servers.Endpoints, *, folder: Path, ledger_url: str, port: int
 ) -> dict[str, Any]:
     tokens = [{"principal": name, "token": token, "scopes": [name]} for name, token in door.tokens.items()]
     return {
@@ -302,7 +306,7 @@ async def _waiting(store: Store, ledger: Ledger) -> str:
 
 @contextlib.asynccontextmanager
 async def _process(folder: Path) -> AsyncGenerator[psutil.Process]:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT}  # noqa: TID251
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", "from bot.cli import main; main()", "bot",
@@ -364,6 +368,11 @@ def _trouble(log: Path) -> list[str]:
 
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    result = asyncio.run(run(requests=count, say=lambda line: sys.stdout.write(line + "\n")))
+
+    def write(line: str) -> None:
+        """A line for whoever runs it."""
+        sys.stdout.write(f"{line}\n")
+
+    result = asyncio.run(run(requests=count, say=write))
     sys.stdout.write(f"{result}\n")
     sys.exit(0 if result.is_clean else 1)

@@ -37,7 +37,7 @@ from bot.workspace.server import Workspace, serve
 from tests.approvals.house import ANA, House, house, proposal, restart
 from tests.attack.counts import Counts
 from tests.attack.garbage import slack_signature
-from tests.bot.fakes import Desk
+from tests.bot.fakes import Desk, eventually
 from tests.servers import free_port
 
 TIMES = 100
@@ -211,8 +211,7 @@ async def _serving(app: SlackApp, configured: Slack, seen: RedisSeen, port: int)
         uvicorn.Config(web, port=port, http=Http, ws="none", log_config=None, access_log=False, lifespan="off")
     )
     running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: server.started)
     try:
         yield
     finally:
@@ -221,6 +220,11 @@ async def _serving(app: SlackApp, configured: Slack, seen: RedisSeen, port: int)
 
 
 if __name__ == "__main__":
-    result = asyncio.run(run(say=lambda line: sys.stdout.write(line + "\n")))
+
+    def write(line: str) -> None:
+        """A line for whoever runs it."""
+        sys.stdout.write(f"{line}\n")
+
+    result = asyncio.run(run(say=write))
     sys.stdout.write(f"{result}\n")
     sys.exit(0 if result.is_clean else 1)

@@ -58,10 +58,13 @@ class Victims:
 
     process: asyncio.subprocess.Process
     trace: Path
+    count: int
     roles: dict[int, str] = field(default_factory=dict[int, str])
     """Of those that live."""
     where: dict[int, str] = field(default_factory=dict[int, str])
     """The last point of each process."""
+    passed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Points and the requests that came to them."""
     killed: int = 0
     killed_at: Counter[str] = field(default_factory=Counter[str])
     fell: list[str] = field(default_factory=list[str])
@@ -89,18 +92,25 @@ class Victims:
         else:
             self.fell.append(f"{role} ended with {code}")
 
-    def look(self) -> None:
-        """Reads where all of them are."""
+    def look(self) -> set[tuple[str, str]]:
+        """Reads where all of them are; what was passed so far."""
         if not self.trace.exists():
-            return
+            return self.passed
         with self.trace.open("rb") as file:
             file.seek(self._read)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
-                pid, point, _ = line.decode().split()
+                pid, point, request_id = line.decode().split()
                 self.where[int(pid)] = point
+                self.passed.add((point, request_id))
+        return self.passed
+
+    def are_complete(self) -> bool:
+        """Whether each that was killed is at work again."""
+        self.look()
+        return len(self.roles) == self.count and self.roles.keys() <= self.where.keys()
 
     def ready(self, role: str, *, busy: bool = False) -> list[int]:
         """Those that work, or that are in the middle of something."""
@@ -136,6 +146,15 @@ class Siege:
         request_id = await self.ask(name)
         await self.until(request_id, lambda state: state != PROPOSED)
         return request_id
+
+    async def drawn(self, *request_ids: str) -> None:
+        """Waits until people see them."""
+        await _seen(lambda: {("after-draw", each) for each in request_ids} <= self.victims.look())
+
+    async def died(self, *request_ids: str) -> None:
+        """Waits until somebody died of each of them, and whoever died is there again."""
+        await _seen(lambda: not any((self.folder / "doom" / each).exists() for each in request_ids))
+        await _seen(self.victims.are_complete)
 
     async def click(self, request_id: str, account: str, choice: Choice = Choice.APPROVE) -> Counted:
         """Clicks until there is an answer of the ballot, as people do who are told to click again."""
@@ -178,10 +197,6 @@ class Siege:
         new = self.folder / f"{request_id}.new"
         new.write_text(point)
         new.rename(self.folder / "doom" / request_id)
-
-    def is_doomed(self, request_id: str) -> bool:
-        """Whether nobody died of it yet."""
-        return (self.folder / "doom" / request_id).exists()
 
     def kill(self, pid: int) -> None:
         """Kills a process, unless it is gone."""
@@ -229,20 +244,24 @@ async def _victims(folder: Path, endpoints: Endpoints, roles: tuple[str, ...]) -
             sys.executable, "-m", "tests.attack.victim", str(folder), "--temporal", endpoints.temporal_address,
             "--redis", endpoints.redis_url, *roles, stdout=asyncio.subprocess.PIPE, stderr=log,
         )  # fmt: skip
-    victims = Victims(process=process, trace=folder / "trace")
+    victims = Victims(process=process, trace=folder / "trace", count=len(roles))
     listening = asyncio.create_task(victims.listen())
     try:
         async with asyncio.timeout(60):
-            while not all(victims.ready(role) for role in roles):
-                if process.returncode is not None:
-                    raise RuntimeError((folder / "victims.log").read_text()[-2_000:])
-                await asyncio.sleep(0.05)
+            await _seen(victims.are_complete)
         yield victims
     finally:
         listening.cancel()
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+async def _seen(is_it: Callable[[], bool]) -> None:
+    while True:
+        if is_it():
+            return
+        await asyncio.sleep(0.02)
 
 
 async def judged(siege: Siege, may_run: dict[str, bool], quorum: int, say: Callable[[str], None]) -> Counts:

@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
+from approvals.audit import Kind
+from approvals.request import Proposal
 from bot.deciding import acting
 from bot.keyring import open_keyring
 from bot.lending import LedgerJournal
 from bot.settings import Settings
 from bot.workflows import workers
 from bot.workflows.actions import Actions
-from tests.approvals.house import House
+from tests.approvals.house import INCIDENT, House
 
 RULE = """
   {action}:
@@ -62,3 +64,10 @@ async def _running(worker: workers.Worker) -> AsyncGenerator[None]:
         await running
 
 
+async def unprepared(house: House, proposal: Proposal) -> str:
+    """Why nobody is asked about a proposal that the policy allows."""
+    request_id = await house.proposing.open(proposal, INCIDENT, "ses_house")
+    await house.until(request_id, lambda state: state == "cancelled")
+    (entry,) = await house.noted(request_id, Kind.CANCELLED, 1)
+    assert house.wall.drawn == []
+    return str(entry.facts["why"])

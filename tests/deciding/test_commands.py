@@ -1,27 +1,24 @@
 """Diagnostic commands through the whole gate, in a real sandbox: asked for, approved, run once, told."""
 
-import os
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from temporalio.testing import ActivityEnvironment
 
-from approvals.action import Action
 from approvals.audit import Kind
 from approvals.ballot import Counted, State
 from approvals.plan import Outcome
 from approvals.policy_file import PolicyFile
-from approvals.request import Proposal
 from approvals.runners.sandbox import SandboxRunner
-from bot.requests import read_request
+from approvals.sandbox import bubblewrap
 from bot.settings import Runner, Settings
 from bot.workflows.actions import Actions
 from bot.workflows.approval_messages import Run
 from tests.approvals.house import ANA, House, proposal
-from tests.deciding.acting import allow, at_work
-from tests.sandbox.diagnostics import X509, certificate, diagnostic
-from tests.servers import free_port, need
-from tests.sandbox.running import processes
+from tests.deciding.acting import allow, at_work, unprepared
+from tests.sandbox.diagnostics import X509, WrittenSandbox, certificate, diagnostic, ran
+from tests.servers import need
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAME = "run-diagnostic-command"
@@ -34,19 +31,10 @@ def local() -> Settings:
     return Settings(runner=Runner(sandbox="bubblewrap"))
 
 
-def asking(action: Action) -> Proposal:
-    return proposal(action)
-
-
-async def refusal(gate: House, request_id: str) -> str:
-    (entry,) = await gate.noted(request_id, Kind.REFUSED, 1)
-    return str(entry.facts["why"])
-
-
 async def test_an_approved_command_runs_once_and_what_it_said_is_told_redacted(gate: House, local: Settings) -> None:
     allow(gate, NAME)
     async with at_work(gate, local):
-        request_id = await gate.ask(asking(diagnostic(*X509, given=certificate(organisation=SECRET))))
+        request_id = await gate.ask(proposal(diagnostic(*X509, given=certificate(organisation=SECRET))))
         plan = gate.wall.last(request_id).request.items[0]
         assert "It has no network." in plan.blast_radius
         assert plan.action.arguments["argv"][:4] == ["/usr/bin/openssl", "x509", "-in", "/given/text"]
@@ -63,36 +51,60 @@ async def test_an_approved_command_runs_once_and_what_it_said_is_told_redacted(g
     assert SECRET not in "".join(map(str, await gate.entries(request_id)))
 
 
-async def test_a16_a_second_execution_of_the_same_approval_is_refused(gate: House, local: Settings) -> None:
+async def test_a16_a_second_execution_of_the_same_approval_runs_nothing(gate: House, local: Settings) -> None:
     allow(gate, NAME)
     async with at_work(gate, local):
-        request_id = await gate.ask(asking(diagnostic(*X509, given=certificate())))
+        request_id = await gate.ask(proposal(diagnostic(*X509, given=certificate())))
         await gate.click(request_id, ANA)
-        await gate.ended(request_id)
-    row = await gate.ledger.request(request_id)
-    assert row is not None
-    sandbox = SandboxRunner(NoMore())
-    again = Actions(ledger=gate.ledger, policies=PolicyFile(gate.policy_path), runners=[sandbox])
-    run = Run(request_id=request_id, digest=read_request(row.body).digest, items=(0,))
-    from temporalio.testing import ActivityEnvironment
+        assert await gate.ended(request_id) == State.SUCCEEDED
+        await gate.over(request_id)
+    sandbox = WrittenSandbox(ran())
+    policies = PolicyFile(gate.policy_path)
+    again = Actions(ledger=gate.ledger, policies=policies, runners=[SandboxRunner(sandbox)])
+    run = Run(request_id=request_id, digest=gate.wall.last(request_id).request.digest, items=(0,))
+    told = await ActivityEnvironment().run(again.execute, run)
+    assert (told.outcome, sandbox.runs) == ("succeeded", [])
+    assert "begun once before" in told.why
+    begun = [each for each in await gate.noted(request_id, Kind.STARTED, 1) if each.actor == "runner"]
+    assert len(begun) == 1
 
-    ran = await ActivityEnvironment().run(again.execute, run)
-    assert ran.outcome == "succeeded"
-    assert "begun once before" in ran.why
-    assert len(await gate.noted(request_id, Kind.STARTED, 1)) == 1
 
-
-async def test_nothing_of_the_host_is_in_the_reach_of_a_command(
-    gate: House, local: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOCUM_CANARY", SECRET)
+async def test_a_command_that_finds_no_such_host_fails_before_a_program_starts(gate: House, local: Settings) -> None:
     allow(gate, NAME)
     async with at_work(gate, local):
-        request_id = await gate.ask(asking(diagnostic("getent", "hosts", "no-such-name.invalid")))
-        plan = gate.wall.last(request_id).request.items[0]
-        assert "It has the network, to reach no-such-name.invalid." in plan.blast_radius
+        request_id = await gate.ask(proposal(diagnostic("getent", "hosts", "no-such-name.invalid")))
+        assert "to reach no-such-name.invalid." in gate.wall.last(request_id).request.items[0].blast_radius
         await gate.click(request_id, ANA)
-        # The name leads nowhere: it is refused before a program starts.
         assert await gate.ended(request_id) == State.FAILED
-    (receipt,) = gate.wall.last(request_id).receipts
-    assert receipt.detail.startswith("It was not run: ")
+        await gate.over(request_id)
+    assert gate.wall.last(request_id).receipts[0].detail.startswith("It was not run: ")
+
+
+async def test_a11_a_command_that_the_policy_does_not_name_is_not_even_asked_about(
+    gate: House, local: Settings
+) -> None:
+    async with at_work(gate, local):
+        assert await gate.ask(proposal(diagnostic(*X509, given=certificate()))) == ""
+
+
+async def test_a_policy_that_wants_a_credential_for_a_command_gets_none_run(gate: House, local: Settings) -> None:
+    allow(gate, NAME, credential="vault:kv/any#token")
+    async with at_work(gate, local):
+        why = await unprepared(gate, proposal(diagnostic(*X509, given=certificate())))
+    assert "wants it done with vault:kv/any#token, and nothing can be lent" in why
+
+
+@pytest.mark.parametrize("wanted", [Runner(sandbox="bubblewrap"), Runner()], ids=["broken", "none"])
+async def test_where_no_command_can_be_kept_apart_the_runner_goes_on_without(
+    wanted: Runner, gate: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bubblewrap.Bubblewrap.__init__, "__kwdefaults__", {"bwrap": tmp_path / "no-bwrap"})
+    allow(gate, NAME)
+    with capture_logs() as logs:
+        async with at_work(gate, Settings(runner=wanted)):
+            why = await unprepared(gate, proposal(diagnostic(*X509, given=certificate())))
+    assert "no runner for 'sandbox'" in why
+    said = [each for each in logs if each["event"] == "diagnostic commands cannot be run here"]
+    assert ["missing: apt-get install bubblewrap" in each["reason"] for each in said] == (
+        [True] if wanted.sandbox == "bubblewrap" else []
+    )

@@ -12,11 +12,15 @@ CHART = Path(__file__).parents[2] / "helm" / "locum"
 VALUES = {"image": {"repository": "registry.example/locum"}}
 
 
+def rendered(more: dict[str, Any]) -> list[dict[str, Any]]:
+    with helm_python.Chart.load(str(CHART)) as chart:
+        files = chart.render(VALUES | more, name="demo", namespace="locum")
+    return [each for text in files.values() for each in yaml.safe_load_all(text) if each]
+
+
 @pytest.fixture(scope="module")
 def documents() -> list[dict[str, Any]]:
-    with helm_python.Chart.load(str(CHART)) as chart:
-        files = chart.render(VALUES, name="demo", namespace="locum")
-    return [each for text in files.values() for each in yaml.safe_load_all(text) if each]
+    return rendered({})
 
 
 def test_every_document_is_valid_for_its_kind(documents: list[dict[str, Any]]) -> None:
@@ -60,3 +64,20 @@ def test_pods_meet_the_restricted_standard(documents: list[dict[str, Any]]) -> N
 def test_a_chart_without_an_image_says_what_to_set() -> None:
     with helm_python.Chart.load(str(CHART)) as chart, pytest.raises(Exception, match="name the image that you built"):
         chart.render({}, name="demo", namespace="locum")
+
+
+def test_the_policy_reaches_everybody_who_decides_or_acts() -> None:
+    chart = rendered({"policy": {"version": 1, "default": "refuse"}, "runner": {"enabled": True}})
+    (config,) = [each for each in chart if each["kind"] == "ConfigMap"]
+    assert "version: 1" in config["data"]["policy.yaml"]
+    for each in chart:
+        if each["kind"] == "Deployment":
+            env = {one["name"]: one["value"] for one in each["spec"]["template"]["spec"]["containers"][0]["env"]}
+            assert env["LOCUM_APPROVALS__POLICY"] == "/etc/locum/policy.yaml"
+
+
+def test_the_worker_gets_a_token_for_vault_where_it_is_asked_for() -> None:
+    chart = rendered({"worker": {"vaultAudience": "vault"}})
+    worker = next(each for each in chart if each["kind"] == "Deployment" and each["metadata"]["name"].endswith("worker"))
+    names = {volume["name"] for volume in worker["spec"]["template"]["spec"]["volumes"]}
+    assert "vault-token" in names

@@ -25,3 +25,9 @@ capabilities: {drop: [ALL]}
 - ipBlock: {cidr: 0.0.0.0/0, except: [169.254.0.0/16]}
 - ipBlock: {cidr: "::/0", except: ["fe80::/10", "fd00:ec2::/32"]}
 {{- end }}
+
+{{- define "locum.policy" -}}
+{{- if .Values.policy }}
+- {name: LOCUM_APPROVALS__POLICY, value: /etc/locum/policy.yaml}
+{{- end }}
+{{- end }}
