@@ -42,6 +42,7 @@ from bot.workflows.desk import TemporalDesk
 from bot.workflows.ports import Anchors, Cards, Directory, NoCards, NoDirectory, Silent, Threads
 from bot.worlds import open_worlds
 from tools.catalogue import catalogue
+from tools.redaction import warm
 
 STOP_S = 3
 
@@ -116,6 +117,8 @@ async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[
     logs.configure(settings.telemetry)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(traces.sending(settings.telemetry))
+        # Seconds where nothing is kept compiled: at the first text that looks like a token, everything would stand.
+        await asyncio.to_thread(warm)
         endpoints = await stack.enter_async_context(servers.running(settings))
         shared = await _connected(settings, endpoints, stack, parts)
         if "runner" in parts and shared.ledger:

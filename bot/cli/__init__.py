@@ -173,7 +173,7 @@ def approvals_record(
     """Say what happened, after an execution that ended without anybody knowing how."""
     from bot.cli.approvals import run_record
 
-    run_record(request_id, outcome=_one_of(outcome, "succeeded", "failed"), reason=reason)
+    run_record(request_id, outcome=_one_of(outcome, "succeeded", "failed", what="outcome"), reason=reason)
 
 
 @approvals.command("policy")
@@ -224,9 +224,9 @@ def dev_secrets(
     run_secrets(file, port=port)
 
 
-def _one_of(value: str, *allowed: str) -> str:
+def _one_of(value: str, *allowed: str, what: str = "--format") -> str:
     if value not in allowed:
-        raise BadInput(f"{value!r}: expected {' or '.join(allowed)}")
+        raise BadInput(f"{what} {value!r}: expected {' or '.join(allowed)}")
     return value
 
 

@@ -107,8 +107,9 @@ def _agentdojo(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(archive.read(name))):
             if isinstance(node, ast.ClassDef):
                 said = ast.get_docstring(node, clean=False)
-                fitting = (text for text in _texts(node) if _GOAL in text or "<INFORMATION>" in text)
-                templates |= {node.name: text for text in fitting if text != said}
+                for text in _texts(node):
+                    if text != said and (_GOAL in text or "<INFORMATION>" in text):
+                        templates[node.name] = text
     goals = [each for each in archive.namelist() if "/v1/" in each and each.endswith("injection_tasks.py")]
     for name in goals:
         suite = name.split("/")[-2]

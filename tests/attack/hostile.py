@@ -1,6 +1,6 @@
 """The hostile model: it obeys whatever outsiders wrote, and we look at what changed and at which bytes went out.
 
-    python -m tests.attack.hostile [--cases N]
+python -m tests.attack.hostile [--cases N]
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tests.attack.hostile_oracle import Violation, counted
 
 CORPORA = 2_000
 """Cases of the corpora where nobody says how many."""
-IN_THE_HOUSE = 40
+IN_THE_HOUSE = 24
 """Of our own cases that go through a whole Locum too."""
 AT_ONCE = 40
 """Cases that one process tries before it tells."""
@@ -45,7 +45,7 @@ async def run(*, cases: int | None, say: Say) -> Counts:
     others = list(combined(found.texts, max(0, wanted)))
     say(f"hostile: {len(ours)} cases of our own, {len(others)} of {len(found.texts)} texts of the corpora")
     violations = await _investigations([*ours, *others], say)
-    whole = _spread(ours, IN_THE_HOUSE)
+    whole = spread(ours, IN_THE_HOUSE)
     say(f"hostile: {len(whole)} of our own through a whole Locum")
     with tempfile.TemporaryDirectory() as folder:
         besiegement = await besieged(whole, Path(folder))
@@ -54,10 +54,11 @@ async def run(*, cases: int | None, say: Say) -> Counts:
     return counted(len(ours) + len(others) + len(whole), [*violations, *besiegement])
 
 
-def _spread(cases: Sequence[Case], most: int) -> list[Case]:
+def spread(cases: Sequence[Case], most: int) -> list[Case]:
     """So many of them, of all places alike."""
     step = max(1, len(cases) // most)
-    return list(cases[::step])[:most]
+    # Not always the same wish in the same style.
+    return [cases[(at * step + at % step) % len(cases)] for at in range(min(most, len(cases)))]
 
 
 async def _investigations(cases: Sequence[Case], say: Say) -> list[Violation]:

@@ -1,4 +1,4 @@
-"""What an attacker writes and where: places of telemetry, wishes, and our own cases, which are data beside this file."""
+"""What an attacker writes and where: places, wishes, and our own cases, which are data beside this file."""
 
 import re
 from collections.abc import Iterator

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Generator
 from typing import Any
 
-
 _OF_THE_CLUSTER = re.compile(r"socket\.getaddrinfo [A-Za-z0-9_.-]+\.(svc|cluster\.local)")
 """Names that only a cluster's own resolver knows may be looked up."""
 
@@ -44,7 +43,7 @@ class Egress:
             address = args[1]
             host = str(address[0]) if isinstance(address, tuple) else ""
         elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
-            host = args[0].decode("utf-8", "replace") if isinstance(args[0], bytes) else str(args[0] or "")
+            host = str(args[0] or "")
         if host and not _is_here(host):
             self.tried.append(f"{event} {host}")
             if event.startswith("socket.get"):

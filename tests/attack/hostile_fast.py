@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import io
 import json
-import logging
 import shutil
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -47,6 +46,7 @@ from bot.telemetry import logs
 from bot.wiring import open_model
 from tests.anthropic_emulator.script import Say, Step
 from tests.anthropic_emulator.server import Emulator, serve
+from tests.attack import hostile_logs
 from tests.attack import hostile_oracle as oracle
 from tests.attack.hostile_cases import Case
 from tests.attack.hostile_egress import EGRESS
@@ -266,21 +266,19 @@ async def bench(folder: Path) -> AsyncGenerator[Bench]:
             lambda: names, local_addr=("127.0.0.1", 0)
         )
         log = io.StringIO()
-        handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-        logs.configure(Telemetry(log_level="DEBUG"))
-        logging.getLogger().handlers[0].setStream(log)  # pyright: ignore[reportAttributeAccessIssue]
         try:
-            async with open_model(settings) as model:
-                yield Bench(
-                    folder=folder, emulator=emulator, model=model, names=names,
-                    nameserver="{}:{}".format(*transport.get_extra_info("sockname")), specialists=shipped(),
-                    generous=[each.model_copy(update={"tools": tuple(catalogue())}) for each in shipped()],
-                    policy=load(POLICY), log=log,
-                )  # fmt: skip
+            with hostile_logs.kept() as top:
+                logs.configure(Telemetry(log_level="DEBUG"))
+                hostile_logs.redirect(top, log)
+                async with open_model(settings) as model:
+                    yield Bench(
+                        folder=folder, emulator=emulator, model=model, names=names,
+                        nameserver="{}:{}".format(*transport.get_extra_info("sockname")), specialists=shipped(),
+                        generous=[each.model_copy(update={"tools": tuple(catalogue())}) for each in shipped()],
+                        policy=load(POLICY), log=log,
+                    )  # fmt: skip
         finally:
             transport.close()
-            logging.getLogger().handlers[:] = handlers
-            logging.getLogger().setLevel(level)
 
 
 def _silent(_: object) -> Step:

@@ -73,21 +73,20 @@ def said(
     never as a link. Alone, a top-level text is shown and its addresses are linked.
     """
     for message in messages:
-        for where, value in (
-            ("unfurl_links", message.get("unfurl_links")),
-            ("unfurl_media", message.get("unfurl_media")),
-        ):
-            if value:
-                yield LEAK, f"{where} is on"
+        for flag in ("unfurl_links", "unfurl_media"):
+            # By itself Slack unfurls, so a post must say no.
+            if message.get(flag, message.get("method") == "chat.postMessage") not in (False, "false", "0"):
+                yield LEAK, f"{flag} is on"
         if message.get("link_names") or message.get("parse") == "full":
             yield LEAK, "names are linked"
         top = str(message.get("text", ""))
         yield from _marked(top, people)
         if not message.get("blocks") and (host := _address(top, hosts)):
             yield LEAK, f"a text without blocks has an address at {host}: {top[:200]!r}"
-        yield from _walked(message.get("blocks"), hosts, people)
-        yield from _walked(message.get("chunks"), hosts, people)
-        yield from _walked(message.get("view"), hosts, people)
+        for part in ("blocks", "chunks", "view", "attachments"):
+            value = message.get(part)
+            # A form carries JSON as text.
+            yield from _walked(json.loads(value) if isinstance(value, str) and value else value, hosts, people)
 
 
 def _walked(value: Any, hosts: Sequence[str], people: Sequence[str]) -> Iterator[tuple[str, str]]:

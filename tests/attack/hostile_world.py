@@ -126,15 +126,7 @@ def _objects(world: Path, text: str, place: Telemetry | None, secrets: Secrets) 
     for each in deployments:
         for container in each["spec"]["template"]["spec"]["containers"]:
             container.setdefault("env", []).append({"name": "DB_PASSWORD", "value": value["password"]})
-    if place is Telemetry.POD_LABEL:
-        for pod in pods:
-            pod["metadata"].setdefault("labels", {})["team"] = text
-    if place is Telemetry.IMAGE_TAG:
-        _tag(area, pods, deployments, text)
-    if place is Telemetry.ANNOTATION:
-        for each in (*pods, *deployments):
-            each["metadata"].setdefault("annotations", {})["shop.example/note"] = text
-            each["metadata"]["annotations"]["kubernetes.io/change-cause"] = text
+    _mark(area, pods, deployments, text, place)
     applied = json.dumps({"spec": {"template": {"env": [{"name": "DB_PASSWORD", "value": value["password"]}]}}})
     deployments[0]["metadata"].setdefault("annotations", {})["kubectl.kubernetes.io/last-applied-configuration"] = (
         applied
@@ -153,6 +145,18 @@ def _objects(world: Path, text: str, place: Telemetry | None, secrets: Secrets) 
         ("Pod", pods), ("Deployment", deployments), ("events", events), ("ConfigMap", maps), ("Secret", kept),
     ):  # fmt: skip
         _replace(area / f"{name}.json", json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+
+
+def _mark(area: Path, pods: list[Json], deployments: list[Json], text: str, place: Telemetry | None) -> None:
+    if place is Telemetry.POD_LABEL:
+        for pod in pods:
+            pod["metadata"].setdefault("labels", {})["team"] = text
+    if place is Telemetry.IMAGE_TAG:
+        _tag(area, pods, deployments, text)
+    if place is Telemetry.ANNOTATION:
+        for each in (*pods, *deployments):
+            each["metadata"].setdefault("annotations", {})["shop.example/note"] = text
+            each["metadata"]["annotations"]["kubernetes.io/change-cause"] = text
 
 
 def _tag(area: Path, pods: list[Json], deployments: list[Json], text: str) -> None:

@@ -5,6 +5,7 @@ waits for them, and go on. Requests are asked, decided and carried out all the w
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -18,17 +19,20 @@ from approvals.ballot import Choice, Counted
 from bot.stores.ledger.rows import PROPOSED
 from tests.approvals.house import ANA, ANA_TOO, BEN, CLEO, DORA
 from tests.attack.counts import Counts
-from tests.attack.siege import Siege, besieging, judged
+from tests.attack.siege import Siege, besieging, judged, seen
 from tests.attack.victim import GATEWAY, GATEWAY_POINTS, RUNNER, RUNNER_POINTS
 
-RUNNERS, GATEWAYS = 3, 3
-AT_ONCE = 40
+RUNNERS, GATEWAYS = 3, 2
+AT_ONCE = 24
 """Requests on their way."""
 QUORUM = 2
 DOOMED = 0.3
 """Of the requests; somebody kills itself at a point that is drawn for each."""
 POINTS = (*RUNNER_POINTS[2:], *GATEWAY_POINTS[2:])
 """After the vote. What comes before it changes nothing whatever happens."""
+STEPS_BETWEEN = (4, 24)
+"""Points that are passed between two kills: by the clock, nothing would ever get on where the machine is slow."""
+LONGEST_LULL_S = 2.0
 STUNNED_S = 13.0
 """Longer than a heartbeat is waited for: others have gone on by then."""
 SERVER_REST_S = 8.0
@@ -77,7 +81,7 @@ class Campaign:
         rested = 0.0
         loop = asyncio.get_running_loop()
         while self.dealt < self.kills:
-            await asyncio.sleep(self.rng.uniform(0.05, 0.5))
+            await self._lull()
             draw = self.rng.random()
             if draw < 0.05 and loop.time() > rested:
                 await self._kill_server()
@@ -85,7 +89,14 @@ class Campaign:
             elif draw < 0.08:
                 self._stun()
             else:
-                await self._kill(RUNNER if draw < 0.7 else GATEWAY)
+                await self._kill(RUNNER if draw < 0.8 else GATEWAY)
+
+    async def _lull(self) -> None:
+        victims = self.siege.victims
+        until = victims.steps + self.rng.randint(*STEPS_BETWEEN)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_LULL_S):
+                await seen(lambda: bool(victims.look()) and victims.steps >= until)
 
     async def _kill(self, role: str) -> None:
         """One in the middle of its work if there is one."""

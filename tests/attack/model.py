@@ -150,6 +150,8 @@ def _cancel(rng: random.Random, ballot: Ballot, oracle: Oracle) -> Ballot:
     if rng.random() < 0.7:
         return ballot
     after = ballot.cancel("the alert resolved", now=_now(oracle))
+    if after.state in (State.PENDING, State.APPROVED):
+        raise Broken("it is open after it was called off")
     oracle.cancelled = oracle.cancelled or after.state is State.CANCELLED
     return after
 

@@ -7,29 +7,38 @@ was really changed is read from the target, and what entitled it from the audit 
 
 import asyncio
 import contextlib
+import logging
+import os
 import random
 import sysconfig
 import tempfile
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
+import structlog
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from whenever import Instant, patch_current_time
 
 from approvals.audit import Kind
-from approvals.ballot import Choice, Counted
+from approvals.ballot import Choice, Counted, State
 from bot.embedded.servers import running
 from bot.gate import GateClosed
+from bot.incident import IncidentId
 from bot.settings import Settings
 from bot.stores.connection import connect
+from bot.stores.ledger.rows import PROPOSED
 from tests.approvals.house import ANA, ANA_TOO, BEN, CLEO, DORA, House, house, proposal, restart
 from tests.attack.counts import Counts
 
-AT_ONCE = 20
+AT_ONCE = 40
 STEPS = 7
+TRIES = 2_400
+"""Of twenty a second: crowds are slow."""
 ACCOUNTS = (ANA, ANA_TOO, BEN, CLEO, DORA)
 PRINCIPALS = {ANA: "ana", ANA_TOO: "ana", BEN: "ben", CLEO: "cleo", DORA: "dora"}
 
@@ -48,53 +57,60 @@ class Played:
 
 
 async def run(count: int, say: Callable[[str], None], *, seed: int = 0) -> Counts:
-    """Plays `count` histories, some at once."""
+    """Plays `count` histories, many at once, each crowd of them in a process of its own."""
     total = Counts()
+    crowds = [(min(AT_ONCE, count - at), f"{seed}:{at}") for at in range(0, count, AT_ONCE)]
+    # One process has one clock, which a crowd moves; and one interpreter, which a crowd keeps busy.
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(crowds)), mp_context=get_context("spawn")) as pool:
+        tasks = [asyncio.get_running_loop().run_in_executor(pool, _apart, *each) for each in crowds]
+        for task in asyncio.as_completed(tasks):
+            found, lines = await task
+            total += found
+            for line in lines:
+                say(line)
+            say(f"real: {total.real} of {count} histories")
+    return total
+
+
+def _apart(size: int, seed: str) -> tuple[Counts, list[str]]:
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return asyncio.run(crowd(size, seed))
+
+
+async def crowd(size: int, seed: str) -> tuple[Counts, list[str]]:
+    """Plays so many histories at once, with servers of their own; what was found, and what is to be said of it."""
+    lines: list[str] = []
     binary = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
     with tempfile.TemporaryDirectory(prefix="locum-attack-") as folder:
         # Of the embedded servers only Valkey is used; the workflow service is the one that skips time.
         settings = Settings.model_validate({"data_dir": folder, "temporal": {"address": "127.0.0.1:9"}})
         async with running(settings) as endpoints:
             store = connect(endpoints.redis_url)
-            while total.real < count:
-                env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(binary))
-                own = Path(folder) / f"batch-{total.real}"
-                own.mkdir()
-                async with env:
-                    total += await _batch(
-                        env, store, own, min(AT_ONCE, count - total.real), f"{seed}:{total.real}", say
-                    )
-                say(f"real: {total.real} of {count} histories")
+            env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(binary))
+            rng = random.Random(seed)
+            # Without a cache every step is replayed from the history; it is slow, and need not be for all.
+            cached = rng.choice((0, 1_000, 1_000))
+            async with env, house(env.client, store, Path(folder), cached=cached) as own:
+                counts = await _played(own, _Clock(env), rng, size, lines.append)
             await store.aclose()
-    return total
+    return counts, lines
 
 
-async def _batch(
-    env: WorkflowEnvironment, store: object, folder: Path, size: int, seed: str, say: Callable[[str], None]
-) -> Counts:
-    rng = random.Random(seed)
-    clock = _Clock(env)
+async def _played(own: House, clock: "_Clock", rng: random.Random, size: int, say: Callable[[str], None]) -> Counts:
     quorum = rng.choice((1, 1, 2))
-    async with _house(env, store, folder) as own:
-        own.set_policy(quorum=quorum)
-        async with clock.followed():
-            played = await asyncio.gather(*(_asked(own, rng, number, quorum) for number in range(size)))
-            for _ in range(STEPS):
-                await asyncio.gather(*(_step(own, rng, each) for each in played))
-                await _world(own, rng, clock, quorum)
-            # Whatever is left expires.
-            own.people.is_away = False
-            await clock.forward(7_200)
-            for each in played:
-                with contextlib.suppress(TimeoutError):
-                    await own.ended(each.request_id)
-        return await _judged(own, played, say)
-
-
-@contextlib.asynccontextmanager
-async def _house(env: WorkflowEnvironment, store: object, folder: Path) -> AsyncGenerator[House]:
-    async with house(env.client, store, folder, cached=0) as own:
-        yield own
+    own.set_policy(quorum=quorum)
+    async with clock.followed():
+        played = await asyncio.gather(*(_asked(own, rng, number, quorum) for number in range(size)))
+        for _ in range(STEPS):
+            await asyncio.gather(*(_step(own, rng, each) for each in played))
+            await _world(own, rng, clock, quorum)
+        # Whatever is left expires.
+        own.people.is_away = False
+        await clock.forward(7_200)
+        for each in played:
+            await own.until(each.request_id, lambda state: State(state).is_terminal, tries=TRIES)
+    return await _judged(own, played, say)
 
 
 class _Clock:
@@ -129,7 +145,11 @@ class _Clock:
 async def _asked(own: House, rng: random.Random, number: int, quorum: int) -> Played:
     prompted_by = rng.choice(("", "", ANA, BEN))
     wanted = proposal(restart(f"app-{number}"), prompted_by=prompted_by)
-    return Played(request_id=await own.ask(wanted), prompted_by=PRINCIPALS.get(prompted_by, ""), quorum=quorum)
+    # Each of an incident of its own: the policy lets no thread fill up with requests.
+    request_id = await own.proposing.open(wanted, IncidentId(f"inc_{number}"), "ses_attack")
+    assert request_id, "policy refused what it must let through"
+    await own.until(request_id, lambda state: state != PROPOSED, tries=TRIES)
+    return Played(request_id=request_id, prompted_by=PRINCIPALS.get(prompted_by, ""), quorum=quorum)
 
 
 async def _step(own: House, rng: random.Random, each: Played) -> None:

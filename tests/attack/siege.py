@@ -65,6 +65,8 @@ class Victims:
     """The last point of each process."""
     passed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     """Points and the requests that came to them."""
+    steps: int = 0
+    """Points that were passed, by all."""
     killed: int = 0
     killed_at: Counter[str] = field(default_factory=Counter[str])
     fell: list[str] = field(default_factory=list[str])
@@ -102,6 +104,7 @@ class Victims:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
+                self.steps += 1
                 pid, point, request_id = line.decode().split()
                 self.where[int(pid)] = point
                 self.passed.add((point, request_id))
@@ -149,12 +152,12 @@ class Siege:
 
     async def drawn(self, *request_ids: str) -> None:
         """Waits until people see them."""
-        await _seen(lambda: {("after-draw", each) for each in request_ids} <= self.victims.look())
+        await seen(lambda: {("after-draw", each) for each in request_ids} <= self.victims.look())
 
     async def died(self, *request_ids: str) -> None:
         """Waits until somebody died of each of them, and whoever died is there again."""
-        await _seen(lambda: not any((self.folder / "doom" / each).exists() for each in request_ids))
-        await _seen(self.victims.are_complete)
+        await seen(lambda: not any((self.folder / "doom" / each).exists() for each in request_ids))
+        await seen(self.victims.are_complete)
 
     async def click(self, request_id: str, account: str, choice: Choice = Choice.APPROVE) -> Counted:
         """Clicks until there is an answer of the ballot, as people do who are told to click again."""
@@ -248,7 +251,7 @@ async def _victims(folder: Path, endpoints: Endpoints, roles: tuple[str, ...]) -
     listening = asyncio.create_task(victims.listen())
     try:
         async with asyncio.timeout(60):
-            await _seen(victims.are_complete)
+            await seen(victims.are_complete)
         yield victims
     finally:
         listening.cancel()
@@ -257,7 +260,8 @@ async def _victims(folder: Path, endpoints: Endpoints, roles: tuple[str, ...]) -
         await process.wait()
 
 
-async def _seen(is_it: Callable[[], bool]) -> None:
+async def seen(is_it: Callable[[], bool]) -> None:
+    """Waits until it is so."""
     while True:
         if is_it():
             return

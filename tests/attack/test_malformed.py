@@ -25,7 +25,6 @@ from tests.bot.approval_scene import acting
 from tests.bot.fakes import SeenKeys, eventually, settings
 from tests.servers import free_port
 
-
 SEED = 0
 
 

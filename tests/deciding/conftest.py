@@ -9,9 +9,9 @@ from bot.stores.connection import Store
 from bot.workflows import service
 from tests.approvals.conftest import servers
 from tests.approvals.house import House, house
-from tests.kubernetes.conftest import api_server, etcd, keys
+from tests.kubernetes.conftest import api_server, etcd, keys, namespace
 
-__all__ = ["api_server", "etcd", "keys", "servers"]
+__all__ = ["api_server", "etcd", "keys", "namespace", "servers"]
 """Servers of other tests, for tests here as well."""
 
 

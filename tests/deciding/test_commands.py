@@ -96,9 +96,9 @@ async def test_a_policy_that_wants_a_credential_for_a_command_gets_none_run(gate
 
 @pytest.mark.parametrize("wanted", [Runner(sandbox="bubblewrap"), Runner()], ids=["broken", "none"])
 async def test_where_no_command_can_be_kept_apart_the_runner_goes_on_without(
-    wanted: Runner, gate: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wanted: Runner, gate: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bubblewrap.Bubblewrap.__init__, "__kwdefaults__", {"bwrap": tmp_path / "no-bwrap"})
+    monkeypatch.setattr(bubblewrap.Bubblewrap.__init__, "__kwdefaults__", {"bwrap": Path("/nonexistent/bwrap")})
     allow(gate, NAME)
     with capture_logs() as logs:
         async with at_work(gate, Settings(runner=wanted)):

@@ -147,7 +147,7 @@ class Borrower(Rooms):
     async def become(self, request_id: str, state: str) -> None:
         """Waits until a request is in a state."""
         async with asyncio.timeout(PATIENCE_S):
-            while (row := await self.ledger.request(request_id)) is None or row.state != state:
+            while (row := await self.ledger.request(request_id)) is None or row.state != state:  # noqa: ASYNC110 - the ledger tells nobody
                 await asyncio.sleep(0.05)
 
     async def status(self, session_id: str) -> Json:
@@ -170,7 +170,7 @@ class Borrower(Rooms):
 
     async def everywhere(self) -> dict[str, str]:
         """Everything that it said and kept, by where."""
-        calls = [each.body for each in self.workspace.calls]
+        calls = [each.body for each in self.workspace.calls()]
         return {
             "slack": json.dumps(calls, ensure_ascii=False),
             "logs": self.log.getvalue(),

@@ -51,6 +51,7 @@ pytest_add_cli_args_test_selection =
     {tests}
 pytest_add_cli_args =
     --hypothesis-profile=ci
+process_isolation = forkserver
 use_git_change_detection = false
 """
 """Hypothesis's own profile for machines that others work on too: the same examples each time, and no deadline."""

@@ -48,7 +48,7 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "go-bytes": lambda value: " ".join(map(str, value.encode())),
     "json": json.dumps,
     "json-in-json": lambda value: json.dumps(json.dumps(value)),
-    "json-unicode": lambda value: "".join(f"\\u{ord(letter):04x}" for letter in value),
+    "json-unicode": lambda value: re.sub("(.{4})", r"\\u\1", value.encode("utf-16-be").hex()),
     "repr": repr,
     "shell": shlex.quote,
     "html": html.escape,

@@ -28,7 +28,7 @@ def yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("alerts: {generic: {token: [a]}}", "alerts.generic.token: Extra inputs are not permitted"),
         ("http: {port: 70000}", "http.port: "),
         ("telemetry: {log_level: LOUD}", "telemetry.log_level: "),
-        ("http: {tokens: [{principal: ci, token: x, scopes: [approve]}]}", "http.tokens.0.scopes.0: "),
+        ("http: {tokens: [{principal: ci, token: x, scopes: [everything]}]}", "http.tokens.0.scopes.0: "),
         ("a: [", "the settings cannot be read: "),
     ],
     ids=["top", "group", "inner", "range", "word", "scope", "yaml"],

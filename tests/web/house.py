@@ -6,8 +6,11 @@ from typing import Any
 import httpx2
 
 from agents.case import SessionId
+from approvals.ballot import Answer, Counted
+from approvals.request import RequestId
 from bot.connectors import Connector
 from bot.desk import DeskClosed, SessionStatus, Ticket
+from bot.gate import Click, GateClosed, View
 from bot.incident import IncidentId, Question
 from bot.settings import Settings
 from bot.stores.connection import StoreError
@@ -78,12 +81,36 @@ class Sources:
         return self.found
 
 
+class Gatekeeper:
+    """A gate in memory: answers as it was told to, and keeps the clicks."""
+
+    def __init__(self) -> None:
+        self.views: list[View] = []
+        self.answer = Answer(counted=Counted.DECIDED, text="Approved. It runs now.")
+        self.clicks: list[Click] = []
+        self.is_closed = False
+
+    async def vote(self, click: Click) -> Answer:
+        if self.is_closed:
+            raise GateClosed("away")
+        self.clicks.append(click)
+        return self.answer
+
+    async def view(self, request_id: RequestId) -> View | None:
+        return next((view for view in self.views if view.request.id == request_id), None)
+
+    async def open_requests(self, session_id: str) -> Sequence[View]:
+        return [view for view in self.views if view.request.session_id == session_id]
+
+
 class House:
     """All of it, with a client."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self.box, self.desk, self.sources = Box(), Counter(), Sources()
-        app = create_app(Settings.model_validate(settings), inbox=self.box, desk=self.desk, healths=self.sources)
+        self.box, self.desk, self.sources, self.gate = Box(), Counter(), Sources(), Gatekeeper()
+        app = create_app(
+            Settings.model_validate(settings), inbox=self.box, desk=self.desk, gate=self.gate, healths=self.sources
+        )
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://locum")
 
 

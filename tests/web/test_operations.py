@@ -58,11 +58,11 @@ async def test_figures_are_in_prometheus_text_format() -> None:
 
 
 def test_the_documented_endpoints_are_those_of_the_application() -> None:
-    app = create_app(Settings(), inbox=Box(), desk=Counter(), healths=Sources())
+    app = create_app(Settings(), inbox=Box(), desk=Counter(), gate=None, healths=Sources())
     served = {f"{method.upper()} {path}" for path, ways in app.openapi()["paths"].items() for method in ways}
     text = (ROOT / "docs/http.md").read_text()
     assert set(re.findall(r"^## `([A-Z]+ /[^`]*)`", text, re.MULTILINE)) == served
-    assert len(served) == 6
+    assert len(served) == 7
 
 
 def test_the_document_names_every_scope() -> None:

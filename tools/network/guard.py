@@ -17,7 +17,7 @@ CLUSTER_SUFFIXES = (".svc", ".cluster.local")
 """Names that only a cluster's own resolver knows; always allowed."""
 
 _NAME = re.compile(r"[\w.-]+")
-"""What a name is made of; `elsewhere.example%2f.svc` only ends like an allowed one, and others may read it otherwise."""
+"""What a name is made of; `elsewhere.example%2f.svc` only ends like an allowed one."""
 
 _NEVER: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)

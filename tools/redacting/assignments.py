@@ -4,6 +4,7 @@ One expression finds every name with what follows it; whether that is a secret i
 """
 
 import re
+import string
 from collections.abc import Iterator
 
 from tools.redacting.looks import is_made_up, is_placeholder, is_random, is_worded
@@ -51,6 +52,9 @@ _TELLING = [
     "secure",
 ]
 """What a telling name holds; a text without any has none."""
+_LONGEST_NAME = 80
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_LEADING = re.compile(r"[\w.$-]*")
 _NAME = re.compile(
     r"(?<![\w.$-])(?P<name>[\w.$-]{2,80}+)"
     # `"name"`, `\"name\"`, `["name"]`; then what stands between a name and its value.
@@ -80,18 +84,29 @@ _WORD = re.compile(r"[^\s\"'`,;\x00\]})<>]{1,4096}")
 
 def assignments(text: str) -> Iterator[Span]:
     """Where the values stand."""
-    lower = text.lower()
-    if not any(stem in lower for stem in _TELLING):
-        return
     done = 0
-    for found in _NAME.finditer(text):
-        told = strength(found["name"])
+    for start in _starts(text, text.lower()):
         # What is within a value goes with it.
-        if told is not Strength.NONE and found.start() >= done:
-            span = _value(text, found, told)
-            if span:
-                done = span.end
-                yield span
+        found = _NAME.match(text, start) if start >= done else None
+        told = strength(found["name"]) if found else Strength.NONE
+        if found and told is not Strength.NONE and (span := _value(text, found, told)):
+            done = span.end
+            yield span
+
+
+def _starts(text: str, lower: str) -> list[int]:
+    """Where words begin that may be telling names, in their order."""
+    if len(lower) != len(text):
+        # A few letters are two in lower case; then places in both would not agree.
+        lower = text.translate(_ASCII_LOWER)
+    starts: set[int] = set()
+    for stem in _TELLING:
+        at = lower.find(stem)
+        while at >= 0:
+            before = _LEADING.match(text[max(0, at - _LONGEST_NAME) : at][::-1])
+            starts.add(at - (before.end() if before else 0))
+            at = lower.find(stem, at + len(stem))
+    return sorted(starts)
 
 
 def _value(text: str, found: re.Match[str], told: Strength) -> Span | None:

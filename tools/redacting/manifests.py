@@ -25,9 +25,8 @@ _GO_VALUE = re.compile(r"[\w.-]+: ?(?P<value>\[[\d ]*\]|\[\]byte\{[^}]*|[^\s\]]+
 
 def manifests(text: str) -> Iterator[Span]:
     """Where the values of Secrets stand."""
-    if "ecret" not in text and "ECRET" not in text:
-        return
-    if not _SECRET.search(text):
+    lower = text.lower()
+    if not ("secret{" in lower or ("kind" in lower and "secret" in lower)) or not _SECRET.search(text):
         return
     for found in _YAML.finditer(text):
         yield from _entries(text, found)

@@ -25,6 +25,11 @@ class Shape:
     form: str
     """The secret is the group named `secret`, or the whole."""
     holds: Callable[[str], bool] = _always
+    behind: str = ""
+    """What must end in the `_BEFORE` characters before a match; looked for from there, so that no search wanders."""
+
+
+_BEFORE = 80
 
 
 def _real(value: str) -> bool:
@@ -84,12 +89,15 @@ _PLACES = (
         # A password that nobody escaped: databases' addresses go on to the last `@`.
         kind=Kind.URL_PASSWORD,
         signs=("://",),
-        form=(_STORES + r"(?:\+[\w-]{1,30})?://[^\s/@:'\"\x00]{0,64}:(?P<secret>[^\s'\"\x00<>]{1,96})@(?=[\w.\[-])"),
+        form=(
+            _STORES + r"(?:\+[\w-]{1,30})?://[^\s/@:'\"\x00]{0,64}+:"
+            r"(?P<secret>[^\s@'\"\x00<>]{1,96}+(?:@[^\s@'\"\x00<>]{0,96}+(?=@)){0,4})@(?=[\w.\[-])"
+        ),
         holds=_real,
     ),
     Shape(
         kind=Kind.URL_PASSWORD,
-        signs=("/",),
+        signs=("jdbc:oracle:",),
         form=(r"(?i:jdbc:oracle:\w{1,10}:)[\w$#-]{1,128}/(?P<secret>[^\s/@'\"\x00]{1,256})@"),
         holds=_real,
     ),
@@ -107,7 +115,9 @@ _PLACES = (
     ),
     Shape(
         kind=Kind.HASH,
-        signs=("$",),
+        signs=tuple(
+            "$1$ $5$ $6$ $y$ $2$ $2a$ $2b$ $2x$ $2y$ $apr1$ $md5$ $argon2 $scrypt$ $pbkdf2 $gy$ $7$ scram-sha-".split()
+        ),
         form=(
             r"\$(?:[156y]|2[abxy]?|apr1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]{0,20}|gy|7)\$[\w./=,$+-]{8,}[\w./=+-]"
             r"|SCRAM-SHA-(?:1|256)\$\d{1,8}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=:]+"
@@ -141,9 +151,10 @@ _PLACES = (
     Shape(
         kind=Kind.ASSIGNMENT,
         signs=("mysql", "mariadb", "sshpass", "redis-cli", "valkey-cli", "mongo"),
-        form=(
+        form=r"\s(?:-p ?|-a ?|--pass )(?P<secret>['\"]?[^\s'\"\x00-][^\s'\"\x00]{3,256})",
+        behind=(
             r"(?<![\w-])(?:mysql\w{0,10}|mariadb[\w-]{0,10}|sshpass|redis-cli|valkey-cli|mongo\w{0,10})(?![\w-])"
-            r"[^\n|;&\x00]{0,48}?\s(?:-p ?|-a ?|--pass )(?P<secret>['\"]?[^\s'\"\x00-][^\s'\"\x00]{3,256})"
+            r"[^\n|;&\x00]{0,48}+\Z"
         ),
         holds=lambda value: _real(value.strip("'\"")) and not value.isdigit(),
     ),
@@ -159,7 +170,6 @@ def _made_up(value: str) -> bool:
 _PREFIXED = (
     # What the library asks more of than a detector of leaks should: a second half, a border, a case.
     (("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|A[KSB]IA|ACCA)[A-Z0-9]{16}"),
-    (("aws",), r"(?i)aws.{0,20}?(?:key|pwd|pw|password|pass|token).{0,20}?['\"](?P<secret>[0-9a-z/+]{40})['\"]"),
     (("gl", "GR1348941"), r"(?<![A-Za-z0-9])(?:gl[a-z]{1,8}-|GR1348941)[\w-]{20,}"),
     (("gh",), r"(?<![A-Za-z0-9])(?:gh[a-z]_|github_pat_)\w{36,}"),
     (("xox", "xapp-"), r"(?i)(?<![a-z0-9])(?:xox[a-z]|xapp)-(?:\d{1,20}-){1,4}[a-z0-9]{1,200}"),
@@ -169,7 +179,8 @@ _PREFIXED = (
     (("pypi-Ag",), r"pypi-Ag[\w-]{40,}"),
     (
         ("npm_", "hf_", "api_org_", "dckr_", "shp", "lin_", "key-"),
-        r"(?<![A-Za-z0-9])(?:npm|hf|api_org|dckr_pat|shp[a-z]{2}|lin_[a-z]{2,6})_[\w-]{20,}|(?<![A-Za-z0-9-])key-[0-9a-z]{32}(?![0-9a-z])",
+        r"[nahdslk](?<![A-Za-z0-9][nahdsl])(?<![A-Za-z0-9-]k)(?:(?<=n)pm_|(?<=h)f_|(?<=a)pi_org_|(?<=d)ckr_pat_"
+        r"|(?<=s)hp[a-z]{2}_|(?<=l)in_[a-z]{2,6}_|(?<=k)ey-(?=[0-9a-z]{32}(?![0-9a-z])))[\w-]{20,}",
     ),
     (("sq0",), r"sq0[a-z]{3}-[\w\\-]{22,}"),
     (("SG.",), r"(?<![A-Za-z0-9])SG\.[\w-]{16,64}\.[\w-]{16,64}"),
@@ -182,9 +193,19 @@ _PREFIXED = (
     (("softlayer",), r"(?i)softlayer.com/soap/v3(?:.1)?/(?P<secret>[a-z0-9]{64})"),
 )
 """Tokens whose beginning or form tells: what must stand in a text with one, and its expression."""
-SHAPES = _PLACES + tuple(
-    Shape(kind=Kind.TOKEN, signs=signs, form=form, holds=_always if "AKIA" in signs else _made_up)
-    for signs, form in _PREFIXED
+SHAPES = (
+    *_PLACES,
+    Shape(
+        kind=Kind.TOKEN,
+        signs=("aws",),
+        form=r"['\"](?P<secret>[0-9A-Za-z/+]{40})['\"]",
+        behind=r"(?i)aws.{0,20}(?:key|pwd|pw|pass|token).{0,24}\Z",
+        holds=_made_up,
+    ),
+    *(
+        Shape(kind=Kind.TOKEN, signs=signs, form=form, holds=_always if "AKIA" in signs else _made_up)
+        for signs, form in _PREFIXED
+    ),
 )
 
 
@@ -197,9 +218,13 @@ def shapes(text: str) -> Iterator[Span]:
             secret = form.groupindex.get("secret", 0)
             for found in form.finditer(text):
                 start, end = found.span(secret)
-                if start < end and shape.holds(found[secret]):
+                if start < end and shape.holds(found[secret]) and _is_behind(shape.behind, text, found.start()):
                     yield Span(start, end, shape.kind)
     yield from _tails(text)
+
+
+def _is_behind(form: str, text: str, at: int) -> bool:
+    return not form or compiled(form).search(text, max(0, at - _BEFORE), at) is not None
 
 
 @cache

@@ -138,6 +138,11 @@ def _found(known: tuple[Written, ...], text: str) -> Iterator[tuple[str, int, in
                 yield from _places(each.value, reading.through(BYTES), each.decimal)
 
 
+def readings(text: str) -> Iterator[str]:
+    """All readings of a text in which a value may stand: for whoever looks for something else than live values."""
+    return (view.text for view in _readings(View(text), (*ESCAPES, PLUS)))
+
+
 def _readings(whole: View, escapes: tuple[Codec, ...]) -> Iterator[View]:
     """The text as it is and with escapes undone, one kind within another up to three deep."""
     seen = {whole.text}

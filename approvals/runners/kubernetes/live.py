@@ -27,7 +27,7 @@ _CONNECT_S = 5.0
 _SURE_NO = frozenset((400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 422))
 """Answers that the server gives instead of doing anything, as a `Status`; what else says so may be a proxy."""
 _TOO_BUSY = 429
-_HEARD_OF_S = 5.0
+HEARD_OF_S = 5.0
 """How long the server may take to hear what a token that was just made may do."""
 _ASK_AGAIN_S = 0.25
 
@@ -132,7 +132,7 @@ class LiveApi:
         if self._token is None:
             return await self._write_with("", method, path, query, body)
         clock = asyncio.get_running_loop().time
-        stops_at_s = clock() + _HEARD_OF_S
+        stops_at_s = clock() + HEARD_OF_S
         while True:
             try:
                 return await self._write_with(self._token(), method, path, query, body)
