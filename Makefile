@@ -32,7 +32,7 @@ help: ## this list
 	@$(BIN)/python -m compileall -q bot agents approvals tools
 	@touch $@
 
-.PHONY: setup demo up test test-cluster check format lint types imports docs bench pins helm
+.PHONY: setup demo up test test-cluster check format lint types imports docs bench attack pins helm
 setup: .venv/.dev ## set up .venv with everything for development
 
 demo: .venv/.locum ## set up, then show Locum at work in the browser: no account, cluster or key needed
@@ -64,6 +64,9 @@ imports: setup ## the layers, and who may import which client library
 
 docs: setup ## write the generated documents again
 	$(BIN)/python -m agents.causes > docs/causes.md
+
+attack: setup ## attack the gate as it ships, at full length (about 20 minutes); the last line counts
+	$(BIN)/python -m tests.attack
 
 bench: setup ## measure speed and memory; the last line is one JSON object
 	$(BIN)/python -m benchmarks

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from approvals.action import ActionKind, Effect, kinds
+from approvals.credentials.reference import is_reference
 from approvals.plain_yaml import Place
 from approvals.policy_schema import (
     PRODUCTION,
@@ -103,6 +104,8 @@ def _action(rule: ActionRule, kind: ActionKind[Any], policy: Policy) -> Iterator
         yield ("needs",), "expected the autonomy that each of its environments must have, and no other"
     if kind.effect is Effect.WRITE:
         yield from _changing(rule, policy)
+    if rule.credential and not is_reference(rule.credential):
+        yield ("credential",), "not a reference; expected vault:path#field or op://vault/item/field, never a value"
     if rule.risk is Risk.HIGH and rule.quorum < 2:
         yield ("quorum",), "a high risk needs 2 people or more: one account that was taken over must not be enough"
     if missing := set(rule.groups) - set(policy.groups):

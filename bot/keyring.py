@@ -17,7 +17,9 @@ from approvals.credentials.logins import AppRole, Kubernetes, Login
 from approvals.credentials.provider import Provider
 from approvals.credentials.reference import Scheme
 from approvals.credentials.secret import Secret
+from bot.proving.remembering import RememberingBroker
 from bot.settings import Settings
+from bot.stores.ledger.ledger import Ledger
 
 SWEEP_EVERY_S = 60.0
 """What could not be given back is tried again after this time."""
@@ -36,14 +38,19 @@ class Keyring:
     stores: Mapping[Scheme, Provider]
 
     @contextlib.asynccontextmanager
-    async def broker(self, journal: Journal, *, owner: str) -> AsyncGenerator[Broker]:
+    async def broker(self, journal: Journal, *, owner: str, ledger: Ledger | None = None) -> AsyncGenerator[Broker]:
         """Whoever lends to one part of the process; what its earlier run left out is returned first.
 
         Args:
             journal: where every loan is written down.
             owner: the same in the part's next run, and nobody else's.
+            ledger: keeps what the values can be recognised by afterwards; without one nothing can be proved of them.
         """
-        lender = Broker(self.stores, journal, owner=owner)
+        lender = (
+            RememberingBroker(self.stores, journal, owner=owner, ledger=ledger)
+            if ledger
+            else Broker(self.stores, journal, owner=owner)
+        )
         try:
             await _swept(lender)
             yield lender

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Collection, Coroutine, Generator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from bot.intake import Intake
 from bot.investigator import StoredInvestigator
 from bot.keyring import Keyring, open_keyring, sweeping
 from bot.lending import LedgerJournal, Lending
+from bot.proving.recording import LogHandler, Recorder, exporter, recording
 from bot.settings import Settings
 from bot.stores import connection
 from bot.stores.inbox import Inbox
@@ -96,6 +97,8 @@ class _Shared:
     keyring: Keyring | None
     """`None` in a process that has no use for credentials."""
     has_runner: bool
+    recorder: Recorder | None = None
+    """`None` where no copies of what leaves the process are kept."""
     parts: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     def start(self, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -114,13 +117,14 @@ async def running(settings: Settings, parts: Collection[str]) -> AsyncGenerator[
         bot.workflows.service.WorkflowsAway: when the workflow service does not answer.
         bot.slack.calls.SlackError: when Slack refuses the tokens.
     """
-    logs.configure(settings.telemetry)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(traces.sending(settings.telemetry))
+        recorder = stack.enter_context(recording(settings.proof.record))
+        logs.configure(settings.telemetry, *([LogHandler(recorder)] if recorder else []))
+        await stack.enter_async_context(traces.sending(settings.telemetry, *([exporter(recorder)] if recorder else [])))
         # Seconds where nothing is kept compiled: at the first text that looks like a token, everything would stand.
         await asyncio.to_thread(warm)
         endpoints = await stack.enter_async_context(servers.running(settings))
-        shared = await _connected(settings, endpoints, stack, parts)
+        shared = replace(await _connected(settings, endpoints, stack, parts), recorder=recorder)
         if "runner" in parts and shared.ledger:
             await _act(shared, shared.ledger, stack)
         if "worker" in parts:
@@ -163,7 +167,9 @@ async def _work(shared: _Shared, stack: AsyncExitStack) -> None:
     investigator = StoredInvestigator(
         worlds=await stack.enter_async_context(open_worlds(settings)),
         specialists=specialists,
-        model=await stack.enter_async_context(open_model(settings, on_call=_trace)),
+        model=await stack.enter_async_context(
+            open_model(settings, on_call=_trace, on_body=shared.recorder.model if shared.recorder else None)
+        ),
         cache=RedisCache(shared.store),
         incidents=shared.incidents,
         sessions=shared.sessions,
@@ -209,7 +215,7 @@ async def _broker(shared: _Shared, part: str, opened: Ledger, stack: AsyncExitSt
     assert shared.keyring is not None  # noqa: S101 - the parts that borrow have one
     # The name survives a restart, so that a process returns what it had borrowed before it was killed.
     owner = f"{part}@{socket.gethostname()}"
-    broker = await stack.enter_async_context(shared.keyring.broker(LedgerJournal(opened), owner=owner))
+    broker = await stack.enter_async_context(shared.keyring.broker(LedgerJournal(opened), owner=owner, ledger=opened))
     stack.push_async_callback(_ended, shared.start(f"sweeper of the {part}", sweeping(broker)))
     return broker
 

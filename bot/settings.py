@@ -327,6 +327,13 @@ class Telemetry(_Group):
     """Traces go there over OTLP/HTTP; unset = none are made."""
 
 
+class Proof(_Group):
+    """What `locum prove-secrets` searches and no store keeps: docs/security.md."""
+
+    record: Path | None = None
+    """A folder for copies of requests to the model, log lines and spans, as they went out; unset = none are kept."""
+
+
 WELL_KNOWN = {
     "ANTHROPIC_API_KEY": ("model", "api_key"),
     "ANTHROPIC_BASE_URL": ("model", "base_url"),
@@ -417,6 +424,7 @@ class Settings(BaseSettings):
     vault: Vault = Vault()
     onepassword: OnePassword = OnePassword()
     telemetry: Telemetry = Telemetry()
+    proof: Proof = Proof()
 
     @classmethod
     def settings_customise_sources(

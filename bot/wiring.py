@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -68,8 +68,16 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
 
 
 @contextlib.asynccontextmanager
-async def open_model(settings: Settings, *, on_call: Callable[[Called], None] | None = None) -> AsyncGenerator[Model]:
-    """The model of the settings; without a key, one that says that there is none. `on_call` hears of every request."""
+async def open_model(
+    settings: Settings,
+    *,
+    on_call: Callable[[Called], None] | None = None,
+    on_body: Callable[[Mapping[str, Any]], None] | None = None,
+) -> AsyncGenerator[Model]:
+    """The model of the settings; without a key, one that says that there is none.
+
+    `on_call` hears of every request when it is over, `on_body` has what is sent.
+    """
     from agents.model.client import Config, connect
 
     config = Config(
@@ -82,7 +90,7 @@ async def open_model(settings: Settings, *, on_call: Callable[[Called], None] | 
         max_calls=settings.model.max_calls,
         max_seconds=settings.model.max_seconds,
     )
-    async with connect(config, on_call=on_call) as model:
+    async with connect(config, on_call=on_call, on_body=on_body) as model:
         yield model
 
 

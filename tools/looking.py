@@ -19,7 +19,7 @@ from tools.caching import Cache, CacheError
 from tools.catalogue import Args, Reading, Tool, catalogue
 from tools.errors import ToolError, ToolNoSource, ToolRefused, ToolRetry, ToolUnavailable
 from tools.evidence import Evidence, EvidenceId, Outcome
-from tools.redaction import redact
+from tools.redaction import redact, redact_fields
 from tools.resting import cache_key, from_rest, to_rest
 from tools.retrying import attempts, turn
 from tools.world import World
@@ -45,7 +45,7 @@ class Look:
     title: str
     """The first sentence of what the tool is for."""
     summary: str
-    """The arguments that were given, `name=value`, at most 120 characters."""
+    """The arguments that were given, `name=value`, redacted, at most 120 characters."""
     state: Progress
     outcome: Outcome | None = None
     detail: str = ""
@@ -162,7 +162,13 @@ class Looker:
         except Exception as bug:  # noqa: BLE001 - the outer edge of all integrations: one broken tool must not end the session
             # The place, not the exception with its locals: those hold credentials and what was read.
             where = "".join(traceback.format_tb(bug.__traceback__))
-            _warn("tool_failed", tool=tool.name, error=type(bug).__name__, said=redact(str(bug))[:300], where=where)
+            _warn(
+                "tool_failed",
+                tool=tool.name,
+                error=type(bug).__name__,
+                said=redact(str(bug))[:300],
+                where=redact(where),
+            )
             why = f"the tool {tool.name!r} itself failed ({type(bug).__name__}). {_SAYS_NOTHING}"
             return Evidence.gap(tool.name, call, Outcome.ERROR, why)
         if key:
@@ -228,7 +234,7 @@ def _wrong_arguments(wrong: ValidationError) -> str:
 
 def _summary(args: Args) -> str:
     given = args.model_dump(mode="json", exclude_defaults=True)
-    text = " ".join(f"{name}={value}" for name, value in given.items())
+    text = redact(" ".join(f"{name}={value}" for name, value in redact_fields(given).items()))
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 

@@ -40,14 +40,19 @@ class Config:
 
 
 @asynccontextmanager
-async def connect(config: Config, *, on_call: Callable[[Called], None] | None = None) -> AsyncGenerator[Model]:
+async def connect(
+    config: Config,
+    *,
+    on_call: Callable[[Called], None] | None = None,
+    on_body: Callable[[Mapping[str, Any]], None] | None = None,
+) -> AsyncGenerator[Model]:
     """The model for one session; `Model.for_session` makes others on the same connections.
 
     Without a key there is a model too: one whose every answer is that it is not configured. `on_call` is told of every
-    request that was sent.
+    request that was sent, `on_body` is given its body before.
     """
     budget = Budget(calls=config.max_calls, tokens=config.max_tokens, seconds=config.max_seconds, usd=config.max_usd)
-    wire = _Service(config.api_key, config.base_url or SERVICE) if config.api_key else None
+    wire = _Service(config.api_key, config.base_url or SERVICE, on_body) if config.api_key else None
     try:
         yield Model(wire, names=config.names, budget=budget, timeout_s=config.timeout_s, on_call=on_call)
     finally:
@@ -56,8 +61,8 @@ async def connect(config: Config, *, on_call: Callable[[Called], None] | None = 
 
 
 class _Service:
-    def __init__(self, api_key: str, base_url: str) -> None:
-        self._api_key, self._base_url = api_key, base_url
+    def __init__(self, api_key: str, base_url: str, on_body: Callable[[Mapping[str, Any]], None] | None = None) -> None:
+        self._api_key, self._base_url, self._on_body = api_key, base_url, on_body
         self._client: AsyncAnthropic | None = None
         self._opening = asyncio.Lock()
 
@@ -69,6 +74,8 @@ class _Service:
         """
         client = await self._opened()
         assembly = Assembly()
+        if self._on_body:
+            self._on_body(body)
         try:
             async with asyncio.timeout(timeout_s):
                 await _read(client, body, assembly)

@@ -1,9 +1,10 @@
 """What the model sends, put together from its stream of events. Pure: no network, no client library."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+import orjson
 
 REPLY_LIMIT = 400_000
 """Characters of one reply. No honest reply comes near: it is bounded by tokens."""
@@ -35,7 +36,7 @@ class ToolCall:
     id: str
     name: str
     args: Mapping[str, Any] | None
-    """`None` when what it wrote is not a JSON object."""
+    """`None` when what it wrote is not a JSON object that can be written again."""
     size: int
     """Characters of the arguments as they were written."""
 
@@ -128,7 +129,7 @@ class Assembly:
         blocks = [block for _, block in sorted(self._blocks.items())]
         return Reply(
             model=self.model,
-            text="".join("".join(block.parts) for block in blocks if block.kind == "text"),
+            text="".join(_joined(block.parts) for block in blocks if block.kind == "text"),
             calls=tuple(_call(block) for block in blocks if block.kind == "tool_use"),
             stop=self.stop,
             tokens=self.tokens,
@@ -136,10 +137,17 @@ class Assembly:
 
 
 def _call(block: _Block) -> ToolCall:
-    written = "".join(block.parts)
+    written = _joined(block.parts)
     try:
-        args = json.loads(written or "{}")
-    except (ValueError, RecursionError):
+        args = orjson.loads(written or "{}")
+        # Deeper than this can be written is as good as no JSON, and so are halves of characters.
+        orjson.dumps(args)
+    except (ValueError, TypeError):
         args = None
     known = cast("Mapping[str, Any]", args) if isinstance(args, dict) and block.is_whole else None
-    return ToolCall(id=block.id, name=block.name, args=known, size=len(written))
+    return ToolCall(id=_joined([block.id]), name=_joined([block.name]), args=known, size=len(written))
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Characters that came in halves are put together; half a character alone, which no encoding has, is replaced."""
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

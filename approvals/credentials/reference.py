@@ -68,3 +68,12 @@ class Reference:
     def source(self) -> str:
         """Equal for references that are fetched at once: the fields of one path of Vault share one lease."""
         return self.scheme if self.scheme is Scheme.ONEPASSWORD else f"{self.scheme}:{self.path}"
+
+
+def is_reference(text: str) -> bool:
+    """Whether the text says where a value is kept, in one of the forms that can be fetched."""
+    try:
+        Reference.parse(text)
+    except BadReference:
+        return False
+    return True

@@ -4,10 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
 from bot.settings import Telemetry
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 TIMEOUT_S = 5
 """For one batch of spans; a collector that is away costs spans, nothing else."""
@@ -18,19 +22,24 @@ _NOWHERE = trace.NoOpTracer()
 
 
 @asynccontextmanager
-async def sending(settings: Telemetry) -> AsyncGenerator[None]:
-    """Sends this process's spans to the collector of the settings, if there is one; at the end also the last ones."""
+async def sending(settings: Telemetry, *more: "SpanExporter") -> AsyncGenerator[None]:
+    """Sends this process's spans to the collector of the settings, if there is one; at the end also the last ones.
+
+    What is sent there `more` get as well.
+    """
     if not settings.otlp_endpoint:
         yield
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
     endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
     provider = TracerProvider(resource=Resource.create({"service.name": "locum"}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=TIMEOUT_S)))
+    for each in more:
+        provider.add_span_processor(SimpleSpanProcessor(each))
     tracer = provider.get_tracer("locum")
     _tracers.append(tracer)
     try:

@@ -4,6 +4,7 @@ The target counts every effect: what was changed twice, or without a valid appro
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +27,7 @@ from approvals.people import Account, DirectoryUnavailable
 from approvals.plan import Outcome, Plan, Receipt, TargetChanged
 from approvals.policy_file import PolicyFile
 from approvals.request import Cited, Proposal, RequestId, Watched
-from bot.gate import Click, View
+from bot.gate import Click, GateClosed, View
 from bot.incident import IncidentId
 from bot.stores.connection import Store
 from bot.stores.incidents import Incidents
@@ -252,6 +253,13 @@ class House:
             key=key or secrets.token_hex(16), **more,  # pyright: ignore[reportArgumentType]
         )  # fmt: skip
         return await self.gate.vote(click)
+
+    async def press(self, request_id: str, account: str, choice: Choice = Choice.APPROVE) -> Answer:
+        """Clicks until the click is recorded, as people are told to."""
+        for _ in range(10):
+            with contextlib.suppress(GateClosed):
+                return await self.click(request_id, account, choice)
+        raise AssertionError("no click was recorded")
 
     async def state(self, request_id: str) -> str:
         row = await self.ledger.request(request_id)

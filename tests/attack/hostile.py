@@ -24,7 +24,7 @@ CORPORA = 2_000
 """Cases of the corpora where nobody says how many."""
 IN_THE_HOUSE = 24
 """Of our own cases that go through a whole Locum too."""
-AT_ONCE = 40
+AT_ONCE = 30
 """Cases that one process tries before it tells."""
 
 Say = Callable[[str], None]
@@ -44,7 +44,7 @@ async def run(*, cases: int | None, say: Say) -> Counts:
     wanted = CORPORA if cases is None else cases - len(ours)
     others = list(combined(found.texts, max(0, wanted)))
     say(f"hostile: {len(ours)} cases of our own, {len(others)} of {len(found.texts)} texts of the corpora")
-    violations = await _investigations([*ours, *others], say)
+    violations = await investigations([*ours, *others], say)
     whole = spread(ours, IN_THE_HOUSE)
     say(f"hostile: {len(whole)} of our own through a whole Locum")
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +61,8 @@ def spread(cases: Sequence[Case], most: int) -> list[Case]:
     return [cases[(at * step + at % step) % len(cases)] for at in range(min(most, len(cases)))]
 
 
-async def _investigations(cases: Sequence[Case], say: Say) -> list[Violation]:
+async def investigations(cases: Sequence[Case], say: Say) -> list[Violation]:
+    """What happened that must not; tells how far it is."""
     batches = [cases[at : at + AT_ONCE] for at in range(0, len(cases), AT_ONCE)]
     violations: list[Violation] = []
     done = 0

@@ -43,7 +43,7 @@ class Egress:
             address = args[1]
             host = str(address[0]) if isinstance(address, tuple) else ""
         elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
-            host = str(args[0] or "")
+            host = "" if args[0] is None else f"{args[0]!s}"
         if host and not _is_here(host):
             self.tried.append(f"{event} {host}")
             if event.startswith("socket.get"):

@@ -133,6 +133,8 @@ async def _held(sieges: Sequence[Siege], data: Path) -> list[tuple[str, str]]:
     found += [(oracle.TRACEBACK, line[:800]) for line in log.getvalue().splitlines() if "Traceback" in line]
     # What lies in `worlds` is the target itself, not what Locum keeps of it.
     stores = "\n".join(each.decode("latin-1") for path, each in _bytes(data).items() if "/worlds/" not in path)
+    if not (collector.taken and log.getvalue() and sieges[0].world.name in stores):
+        found.append((oracle.TRACEBACK, "there are no traces, no logs or no stores: the look at them proves nothing"))
     for each in sieges:
         found += oracle.secrets_in(
             each.secrets,

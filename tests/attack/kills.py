@@ -11,7 +11,7 @@ import random
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,7 +100,7 @@ class Campaign:
 
     async def _kill(self, role: str) -> None:
         """One in the middle of its work if there is one."""
-        for _ in range(20):
+        for _ in range(40):
             if self.siege.victims.ready(role, busy=True):
                 break
             await asyncio.sleep(0.02)
@@ -164,13 +164,23 @@ async def _given_up(siege: Siege, request_id: str) -> None:
 
 
 async def run(kills: int, say: Say, *, seed: int = 0) -> Counts:
+    """Kills so many processes: once at each named point, the others at random moments."""
+    points = POINTS[:kills]
+    ends, found = await named(points, say)
+    for point, (state, times) in ends.items():
+        say(f"kills: {point}: {state}, changed {times} times")
+    at_random = kills - len(points)
+    return found + (await scattered(at_random, say, seed=seed) if at_random else Counts())
+
+
+async def scattered(kills: int, say: Say, *, seed: int) -> Counts:
     """Kills so many processes while requests go through them, then waits for all of these and judges."""
     with tempfile.TemporaryDirectory(prefix="locum-kills-") as folder:
         roles = [RUNNER] * RUNNERS + [GATEWAY] * GATEWAYS
         async with besieging(Path(folder) / "siege", *roles, quorum=QUORUM) as siege:
             campaign = Campaign(siege=siege, rng=random.Random(f"{seed}:kills"), kills=kills)
             telling = asyncio.create_task(campaign.told(say))
-            players = [asyncio.create_task(campaign.player()) for _ in range(AT_ONCE)]
+            players = [asyncio.create_task(campaign.player()) for _ in range(min(AT_ONCE, kills))]
             await campaign.killer()
             _, late = await asyncio.wait(players, timeout=PATIENCE_S)
             await _cancelled(telling, *late)
@@ -202,12 +212,12 @@ async def _summed_up(campaign: Campaign, say: Say) -> None:
         say(f"kills: {fell}")
 
 
-async def named(say: Say) -> dict[str, tuple[str, int]]:
-    """Kills once at each point between a vote and the outcome; how each request ended, and its number of changes."""
+async def named(points: Sequence[str], say: Say) -> tuple[dict[str, tuple[str, int]], Counts]:
+    """Kills once at each of these points; how each one's request ended with how many changes, and what was wrong."""
     with tempfile.TemporaryDirectory(prefix="locum-kills-") as folder:
         async with besieging(Path(folder) / "siege", RUNNER, RUNNER, GATEWAY, GATEWAY, quorum=1) as siege:
-            ids = await asyncio.gather(*(siege.asked(f"app-{each}") for each in POINTS))
-            asked = dict(zip(POINTS, ids, strict=True))
+            ids = await asyncio.gather(*(siege.asked(f"app-{each}") for each in points))
+            asked = dict(zip(points, ids, strict=True))
             await siege.drawn(*ids)
             clicks: list[asyncio.Task[Counted]] = []
             for point, request_id in asked.items():
@@ -217,8 +227,8 @@ async def named(say: Say) -> dict[str, tuple[str, int]]:
                     # An execution is never tried again: nobody else may die with it before it comes to its point.
                     await siege.died(request_id)
             await asyncio.gather(siege.died(*ids), *clicks)
-            ends = {point: await siege.over(request_id) for point, request_id in asked.items()}
+            ends = dict(zip(points, await asyncio.gather(*(siege.over(each) for each in ids)), strict=True))
             effects = siege.effects()
             found = await judged(siege, dict.fromkeys(ids, True), 1, say)
-            assert found.is_clean, found
-            return {point: (ends[point], effects[request_id]) for point, request_id in asked.items()}
+            changes = {point: (ends[point], effects[request_id]) for point, request_id in asked.items()}
+            return changes, found + Counts(kills=siege.victims.killed)

@@ -42,7 +42,7 @@ from bot.workflows.proposing import Proposing
 from bot.workflows.service import WorkflowsAway
 from tests.approvals.house import ANA, ANA_TOO, BEN, CLEO, POLICY, People, proposal, restart
 from tests.attack.counts import Counts
-from tests.attack.victim import NAMESPACE, READY, RUNNER
+from tests.attack.victim import INSIDE, NAMESPACE, READY
 
 PRINCIPALS = {ANA: "ana", ANA_TOO: "ana", BEN: "ben", CLEO: "cleo"}
 """Who may approve; whoever else does is nobody."""
@@ -119,8 +119,11 @@ class Victims:
         """Those that work, or that are in the middle of something."""
         self.look()
         found = [pid for pid, its in self.roles.items() if its == role and pid in self.where]
-        idle = (READY, f"after-{'execute' if role == RUNNER else 'draw'}")
-        return [pid for pid in found if not (busy and self.where[pid] in idle)]
+        return [pid for pid in found if not (busy and _is_idle(self.where[pid]))]
+
+
+def _is_idle(point: str) -> bool:
+    return point == READY or (point.startswith("after-") and point not in INSIDE)
 
 
 @dataclass(kw_only=True)

@@ -13,7 +13,7 @@ from approvals.action import Action, ActionName
 from tests.attack import corpora
 from tests.attack import hostile_oracle as oracle
 from tests.attack.counts import Counts
-from tests.attack.hostile import judged, spread
+from tests.attack.hostile import investigations, judged, spread
 from tests.attack.hostile_cases import HOSTS, STYLES, WISHES, Telemetry, combined, own
 from tests.attack.hostile_egress import EGRESS
 from tests.attack.hostile_house import besieged
@@ -21,7 +21,7 @@ from tests.attack.hostile_oracle import LEAK, UNAPPROVED, Violation, counted
 from tests.attack.hostile_world import Secrets
 from tools.entity import Entity
 
-FAST = 24
+FAST = 60
 """Of our own cases; `make attack` tries all of them."""
 WHOLE = 3
 
@@ -36,9 +36,10 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 async def test_a28_a_model_that_obeys_poisoned_telemetry_changes_nothing_and_sends_nothing_out() -> None:
-    tried, violations = await judged(spread(own(), FAST))
-    assert tried == FAST
+    lines: list[str] = []
+    violations = await investigations(spread(own(), FAST), lines.append)
     assert [str(each) for each in violations] == []
+    assert f"{FAST} of {FAST} cases" in lines[-1]
 
 
 async def test_a28_texts_of_others_change_nothing_and_send_nothing_out() -> None:
@@ -109,12 +110,12 @@ def test_a_secret_is_found_however_it_is_written(written: str) -> None:
         {"view": {"blocks": [{"type": "rich_text", "elements": [{"type": "broadcast", "range": "here"}]}]}},
     ],
     ids=[
-        "unfurl", "unfurl by default", "link names", "link", "broadcast", "mention", "bare text", "not verbatim", "image", "rich link",
-        "button", "markdown", "in a form", "in a modal",
+        "unfurl", "unfurl by default", "link names", "link", "broadcast", "mention", "bare text", "not verbatim",
+        "image", "rich link", "button", "markdown", "in a form", "in a modal",
     ],
 )  # fmt: skip
 def test_what_is_live_in_slack_is_seen(message: dict[str, object]) -> None:
-    assert [kind for kind, _ in oracle.said([message], HOSTS, ["U0ANA"])] == [LEAK]
+    assert {kind for kind, _ in oracle.said([message], HOSTS, ["U0ANA"])} == {LEAK}
 
 
 def test_what_is_inert_in_slack_is_left() -> None:

@@ -56,6 +56,8 @@ GATEWAY_POINTS = (
     "after-draw", "before-recheck", "during-recheck", "after-recheck", "before-outcome", "after-outcome",
 )  # fmt: skip
 """The first note is of a counted vote, the first drawing after it has that vote."""
+INSIDE = frozenset({"after-claim", "after-effect", "after-settle"})
+"""Of those that are after something, the ones with more to come."""
 LONGEST_PAUSE_S = 0.04
 _PR_SET_PDEATHSIG = 1
 

@@ -34,6 +34,8 @@ class LentTarget(Target):
 
     tokens: list[str] = field(default_factory=list[str])
     sketched: int = 0
+    hangs_up_s: float = 0
+    """How long it takes to close its connections."""
 
     async def sketch(self, action: Action) -> Plan:
         self.sketched += 1
@@ -43,6 +45,7 @@ class LentTarget(Target):
     async def borrowing(self, token: Callable[[], str]) -> AsyncGenerator["LentTarget"]:
         self.tokens.append(token())
         yield self
+        await asyncio.sleep(self.hangs_up_s)
 
 
 @contextlib.asynccontextmanager
@@ -108,6 +111,17 @@ async def test_a19_a_credential_that_ends_in_the_middle_leaves_it_unknown(
         state, said = await executed(gate_with_credential)
     assert (state, target.effects) == (State.UNKNOWN, [])
     assert said.startswith("It was begun, and its credential ended before it did: ")
+    assert store.live == {}
+
+
+async def test_a19_a_credential_that_ends_after_the_answer_came_takes_nothing_of_it_back(
+    gate_with_credential: House, store: StrictStore
+) -> None:
+    store.ttl_s, store.is_renewable = 0.3, False
+    target = LentTarget(hangs_up_s=60)
+    async with runner(gate_with_credential, target, store):
+        state, said = await executed(gate_with_credential)
+    assert (state, said, len(target.effects)) == (State.SUCCEEDED, "It was restarted.", 1)
     assert store.live == {}
 
 

@@ -204,6 +204,13 @@ async def test_a26_what_was_lent_can_do_no_more_than_its_role(
     assert bank.bao.leases("cluster/creds/powerless") == []
 
 
+async def test_a_target_that_is_not_there_is_found_out_before_anybody_is_asked(gate: House, bank: Bank) -> None:
+    allow(gate, "restart-workload", needs="production-writes", credential="vault:cluster/creds/changes#token")
+    async with at_work(gate, bank.settings):
+        missing = restart_workload.on(Entity.of("deployment", PLACE, "missing"), NoArgs())
+        assert "is not there" in await unprepared(gate, proposal(missing))
+
+
 @pytest.mark.parametrize("credential", ["vault:cluster/creds/nobody#token", "op://ops/cluster/token"])
 async def test_a_credential_that_cannot_be_had_leaves_everything_as_it_was(
     credential: str, gate: House, bank: Bank

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import itertools
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 from whenever import Instant, TimeDelta
 
 from approvals.action import Action
@@ -22,7 +22,7 @@ from approvals.credentials.broker import Broker
 from approvals.credentials.errors import CredentialsRefused, CredentialsUnavailable
 from approvals.credentials.reference import Scheme
 from approvals.plan import Plan
-from approvals.request import ApprovalRequest, RequestId
+from approvals.request import ApprovalRequest, Cited, RequestId
 from bot.lending import LedgerJournal, Lending, Openers
 from bot.proposals import credentials
 from bot.requests import draft_body, request_body
@@ -96,7 +96,8 @@ class Desk:
     ) -> str:
         """A request as the gateway leaves it in that state; its id."""
         proposal = credentials(session_id, PURPOSES, minutes=minutes, prompted_by="")
-        proposal = replace(proposal, actions=(action or proposal.actions[0],))
+        measured = Cited(id="ev_1", tool="t", query="q", excerpt=redact("x"), is_measured=True)
+        proposal = replace(proposal, actions=(action or proposal.actions[0],), evidence=(measured,))
         now = Instant.now()
         row = RequestRow(
             id=f"req-{session_id}-{state}-{minutes}".ljust(24, "0"), merge_key=f"{session_id} {state} {minutes}",
@@ -128,13 +129,11 @@ class Desk:
 
     def forge(self, request_id: str, **columns: object) -> None:
         """Writes into the ledger's file, past everything that guards it."""
-        engine = create_engine(f"sqlite:///{self.file}")
-        with engine.begin() as connection:
+        with contextlib.closing(sqlite3.connect(self.file)) as connection, connection:
+            for (guard,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                connection.execute(f"DROP TRIGGER {guard}")
             for name, value in columns.items():
-                connection.execute(
-                    text(f"UPDATE ledger_requests SET {name} = :value WHERE id = :id"), {"value": value, "id": request_id}
-                )
-        engine.dispose()
+                connection.execute(f"UPDATE ledger_requests SET {name} = ? WHERE id = ?", (value, request_id))
 
     async def refused(self, session_id: str, request_id: str) -> str:
         """Why nothing is lent."""
@@ -312,9 +311,9 @@ async def test_a14_the_row_of_one_request_with_the_body_of_another_lends_nothing
 async def test_a_loan_that_begins_late_ends_when_the_approved_minutes_do(desk: Desk) -> None:
     request_id = await desk.request("ses_1", minutes=10)
     began_at = Instant.now() - TimeDelta(minutes=9)
-    desk.forge(request_id, updated_at=began_at.format_iso())
+    desk.forge(request_id, updated_at=began_at.timestamp(unit="nanosecond"))
     assert 50 < (await desk.lending.approved("ses_1", request_id)).left_s <= 60
-    desk.forge(request_id, updated_at=(began_at - TimeDelta(minutes=1)).format_iso())
+    desk.forge(request_id, updated_at=(began_at - TimeDelta(minutes=1)).timestamp(unit="nanosecond"))
     assert await desk.refused("ses_1", request_id) == "they were approved for 10 minutes, which are over"
 
 

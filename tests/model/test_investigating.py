@@ -148,6 +148,19 @@ async def test_unknown_tools_and_unusable_arguments_are_errors_that_the_model_ca
     assert emulator.sizes[1] < 20_000
 
 
+async def test_arguments_that_nobody_could_write_again_are_errors_and_end_nothing() -> None:
+    deep = '{"kind": ' + "[" * 300 + "]" * 300 + "}"
+    odd = ('{"kind": "\\ud800"}', '{"kind": NaN}', deep, '{"kind": "Pod", "name": "' + "\\udfff" * 9 + '"}')
+    calls = (*(Call("kubernetes__objects", each) for each in odd), Call("kubernetes__objects", {"limit": 10**40}))
+    async with serve([Say("half of it: \ud83d", calls), concluding(GOOD)]) as emulator:
+        answer = await asked(emulator)
+    told = results(emulator.requests[1])
+    assert [each["is_error"] for each in told] == [True] * len(calls)
+    assert emulator.requests[1]["messages"][1]["content"][0]["text"] == "half of it: \ufffd"
+    assert [each.text for each in answer.claims] == ["cart is killed for want of memory"]
+    assert not emulator.refusals
+
+
 async def test_evidence_that_is_there_can_be_read_in_full_without_a_look() -> None:
     world = World()
     async with serve([Say(calls=(Call("read_evidence", {"id": LOGS.id}),)), concluding(GOOD)]) as emulator:

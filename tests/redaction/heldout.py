@@ -32,64 +32,150 @@ _KEY_LINES = [made(64, _ALNUM + "+/") for _ in range(4)]
 _JWT = f"{_url64({'alg': 'RS256', 'kid': 'a1'})}.{_url64({'sub': 'cart', 'exp': 1900000000})}.{made(86, _ALNUM + '-_')}"
 
 
-def _positives() -> list[tuple[str, str, str]]:
+def _positives() -> list[tuple[str, str, str]]:  # noqa: PLR0915 - a table, each row of which needs a value of its own
     found: list[tuple[str, str, str]] = []
 
     def add(name: str, form: str, secret: str) -> None:
         found.append((name, form.replace("{s}", secret), secret))
 
-    add("env file, password of words", "DB_HOST=db\nDB_PASSWORD=correct horse battery staple\nDB_NAME=cart", "correct horse battery staple")
+    add(
+        "env file, password of words",
+        "DB_HOST=db\nDB_PASSWORD=correct horse battery staple\nDB_NAME=cart",
+        "correct horse battery staple",
+    )
     add("env file, quoted with export", "export STRIPE_SIGNING='{s}'", "whsec_" + made(32))
     add("env file, rails master key", "RAILS_MASTER_KEY={s}", made(32, _HEX))
     add("env file, django", "DJANGO_SECRET_KEY='{s}'", "django-insecure-" + made(38) + "(&^%")
-    add("describe pod, environment", "    Environment:\n      MODE:          fast\n      DB_PASS:       {s}\n", "Tr0ub4dor&3")
+    add(
+        "describe pod, environment",
+        "    Environment:\n      MODE:          fast\n      DB_PASS:       {s}\n",
+        "Tr0ub4dor&3",
+    )
     add("docker config, auth", '{"auths":{"ghcr.io":{"auth":"{s}"}}}', _b64("deploy:" + made(20)))
-    add("docker config, several lines", '{\n\t"auths": {\n\t\t"registry.example": {\n\t\t\t"auth": "{s}"\n\t\t}\n\t}\n}', _b64("ci:" + made(24)))
+    add(
+        "docker config, several lines",
+        '{\n\t"auths": {\n\t\t"registry.example": {\n\t\t\t"auth": "{s}"\n\t\t}\n\t}\n}',
+        _b64("ci:" + made(24)),
+    )
     docker = _b64(json.dumps({"auths": {"r.example": {"username": "u", "password": made(18), "auth": made(24)}}}))
     add("dockerconfigjson in a manifest", "  .dockerconfigjson: {s}\ntype: kubernetes.io/dockerconfigjson", docker)
-    add("helm values", "postgresql:\n  auth:\n    username: cart\n    postgresPassword: {s}\n    database: shop", "pgpw-plain-one")
-    add("helm set on a command line", "helm upgrade cart ./cart --set auth.rootPassword={s},replicas=2", "Zx9-plain-two")
+    add(
+        "helm values",
+        "postgresql:\n  auth:\n    username: cart\n    postgresPassword: {s}\n    database: shop",
+        "pgpw-plain-one",
+    )
+    add(
+        "helm set on a command line", "helm upgrade cart ./cart --set auth.rootPassword={s},replicas=2", "Zx9-plain-two"
+    )
     add("terraform state", '"attributes": {"id": "db-1", "password": "{s}", "port": 5432}', "T3rr4-f0rm")
     add("terraform output", 'db_admin_password = "{s}"', "q7GdW!2kfp")
     add("jdbc, parameters", "jdbc:postgresql://db:5432/cart?user=cart&password={s}&ssl=true", "jdbcPw123")
-    add("jdbc, sqlserver", "jdbc:sqlserver://db:1433;databaseName=cart;user=sa;password={s};encrypt=true", "S4-Strong-One")
+    add(
+        "jdbc, sqlserver",
+        "jdbc:sqlserver://db:1433;databaseName=cart;user=sa;password={s};encrypt=true",
+        "S4-Strong-One",
+    )
     add("ado.net", "Server=db;Database=cart;User Id=sa;Pwd={s};TrustServerCertificate=True", "Ad0NetPw")
     add("redis, password only", "REDIS_URL=redis://:{s}@redis-master:6379/1", "r3disOnly")
     add("mongodb+srv", "mongodb+srv://cart:{s}@cluster0.ab1cd.mongodb.example/shop?retryWrites=true", "m0ngoPw99")
-    add("amqp in an error", 'dial amqp://guest:{s}@rabbit:5672/: connection refused', "gu3stly")
+    add("amqp in an error", "dial amqp://guest:{s}@rabbit:5672/: connection refused", "gu3stly")
     add("libpq words", "host=db port=5432 user=cart password={s} sslmode=disable", "libpq-word")
     add("pgpass", "db.internal:5432:shop:cart:{s}", "PgP4ss-" + made(10))
     add("netrc over lines", "machine api.example\n  login ci\n  password {s}\n", "netrcpw1")
     add("npmrc", "//registry.npmjs.org/:_authToken={s}", "npm_" + made(36))
     add("npmrc, legacy auth", "_auth={s}\nalways-auth=true", _b64("ci:" + made(16)))
     add("pip configuration", "index-url = https://__token__:{s}@pypi.example/simple", made(40))
-    add("aws credentials file", "[default]\naws_access_key_id = AKIA" + made(16, _UPPER) + "\naws_secret_access_key = {s}", made(40, _ALNUM + "/+"))
-    add("aws session token in JSON", '{"Credentials":{"SessionToken":"{s}","Expiration":"2026-11-21T10:00:00Z"}}', "FwoGZXIvYXdz" + made(200, _ALNUM + "/+"))
+    add(
+        "aws credentials file",
+        "[default]\naws_access_key_id = AKIA" + made(16, _UPPER) + "\naws_secret_access_key = {s}",
+        made(40, _ALNUM + "/+"),
+    )
+    add(
+        "aws session token in JSON",
+        '{"Credentials":{"SessionToken":"{s}","Expiration":"2026-11-21T10:00:00Z"}}',
+        "FwoGZXIvYXdz" + made(200, _ALNUM + "/+"),
+    )
     add("aws secret in a JSON answer", '"SecretAccessKey": "{s}",', made(40, _ALNUM + "/+"))
-    add("presigned URL", "GET https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIA&X-Amz-Signature={s}&X-Amz-Expires=900", made(64, _HEX))
+    add(
+        "presigned URL",
+        "GET https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIA&X-Amz-Signature={s}&X-Amz-Expires=900",
+        made(64, _HEX),
+    )
     key = "-----BEGIN PRIVATE KEY-----\\n" + "\\n".join(_KEY_LINES) + "\\n-----END PRIVATE KEY-----\\n"
-    add("service account JSON", '{"type":"service_account","private_key_id":"' + made(40, _HEX) + '","private_key":"' + key + '"}', _KEY_LINES[1])
+    add(
+        "service account JSON",
+        '{"type":"service_account","private_key_id":"' + made(40, _HEX) + '","private_key":"' + key + '"}',
+        _KEY_LINES[1],
+    )
     add("one-line key in an env file", 'APP_KEY_PEM="' + key + '"', _KEY_LINES[2])
-    add("openssh key", "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "\n".join(_KEY_LINES) + "\n-----END OPENSSH PRIVATE KEY-----", _KEY_LINES[0])
-    add("pgp key", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + "\n".join(_KEY_LINES) + "\n=aB3d\n-----END PGP PRIVATE KEY BLOCK-----", _KEY_LINES[3])
+    add(
+        "openssh key",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "\n".join(_KEY_LINES) + "\n-----END OPENSSH PRIVATE KEY-----",
+        _KEY_LINES[0],
+    )
+    add(
+        "pgp key",
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n"
+        + "\n".join(_KEY_LINES)
+        + "\n=aB3d\n-----END PGP PRIVATE KEY BLOCK-----",
+        _KEY_LINES[3],
+    )
     add("age key", "# public key: age1xyz\n{s}", "AGE-SECRET-KEY-1" + made(58, _UPPER))
-    add("key in YAML, indented", "tls:\n  key: |\n    -----BEGIN EC PRIVATE KEY-----\n    " + "\n    ".join(_KEY_LINES) + "\n    -----END EC PRIVATE KEY-----\n", _KEY_LINES[1])
+    add(
+        "key in YAML, indented",
+        "tls:\n  key: |\n    -----BEGIN EC PRIVATE KEY-----\n    "
+        + "\n    ".join(_KEY_LINES)
+        + "\n    -----END EC PRIVATE KEY-----\n",
+        _KEY_LINES[1],
+    )
     add("vault service token", "renewed {s} for 768h", "hvs." + made(90, _ALNUM + "-_"))
     add("vault old token", "login ok, client {s} stored", "s." + made(24))
-    add("vault answer", "Key                  Value\n---                  -----\ntoken                {s}\ntoken_accessor       x1", "hvs." + made(24))
-    add("slack bot token", "using {s} for chat.postMessage", "xoxb-" + made(12, string.digits) + "-" + made(12, string.digits) + "-" + made(24))
-    add("slack webhook", "post to https://hooks.slack.com/services/T" + made(8, _UPPER) + "/B" + made(8, _UPPER) + "/{s} failed", made(24))
-    add("discord webhook", "https://discord.com/api/webhooks/" + made(18, string.digits) + "/{s}", made(68, _ALNUM + "-_"))
-    add("teams webhook", "https://x.webhook.office.com/webhookb2/" + made(8, _HEX) + "/IncomingWebhook/{s}/u1", made(32, _HEX))
-    add("azure storage", "DefaultEndpointsProtocol=https;AccountName=x;AccountKey={s};EndpointSuffix=core.windows.net", made(86, _ALNUM + "+/") + "==")
+    add(
+        "vault answer",
+        "Key                  Value\n---                  -----\ntoken                {s}\ntoken_accessor       x1",
+        "hvs." + made(24),
+    )
+    add(
+        "slack bot token",
+        "using {s} for chat.postMessage",
+        "xoxb-" + made(12, string.digits) + "-" + made(12, string.digits) + "-" + made(24),
+    )
+    add(
+        "slack webhook",
+        "post to https://hooks.slack.com/services/T" + made(8, _UPPER) + "/B" + made(8, _UPPER) + "/{s} failed",
+        made(24),
+    )
+    add(
+        "discord webhook",
+        "https://discord.com/api/webhooks/" + made(18, string.digits) + "/{s}",
+        made(68, _ALNUM + "-_"),
+    )
+    add(
+        "teams webhook",
+        "https://x.webhook.office.com/webhookb2/" + made(8, _HEX) + "/IncomingWebhook/{s}/u1",
+        made(32, _HEX),
+    )
+    add(
+        "azure storage",
+        "DefaultEndpointsProtocol=https;AccountName=x;AccountKey={s};EndpointSuffix=core.windows.net",
+        made(86, _ALNUM + "+/") + "==",
+    )
     add("azure sas", "https://x.blob.core.windows.net/c?sv=2024-11-04&se=2026-12-01&sp=r&sig={s}", made(43) + "%3D")
-    add("azure service bus", "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey={s}", made(43, _ALNUM + "+/") + "=")
+    add(
+        "azure service bus",
+        "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey={s}",
+        made(43, _ALNUM + "+/") + "=",
+    )
     add("azure client secret", "client_secret: {s}", made(3) + "8Q~" + made(34, _ALNUM + "-_"))
     add("twilio", "TWILIO_AUTH={s}", made(32, _HEX))
     add("stripe in Go code", 'stripe.Key = "{s}"', "sk_live_" + made(24))
     add("stripe restricted", "charge failed with key {s}", "rk_live_" + made(24))
     add("sendgrid", "mailer: bearer rejected: {s}", "SG." + made(22) + "." + made(43))
-    add("github fine-grained", "remote: https://x-access-token:{s}@github.com/a/b.git", "github_pat_" + made(22) + "_" + made(59))
+    add(
+        "github fine-grained",
+        "remote: https://x-access-token:{s}@github.com/a/b.git",
+        "github_pat_" + made(22) + "_" + made(59),
+    )
     add("gitlab runner", "Registering runner... {s}", "glrt-" + made(20))
     add("openai project key", "openai: incorrect API key provided: {s}", "sk-proj-" + made(60, _ALNUM + "-_"))
     add("anthropic key", "x-api-key: {s}", "sk-ant-api03-" + made(90, _ALNUM + "-_"))
@@ -108,7 +194,11 @@ def _positives() -> list[tuple[str, str, str]]:
     add("jwt in a log", 'msg="verifying" jwt={s} alg=RS256', _JWT)
     add("kubeconfig", "users:\n- name: a\n  user:\n    client-key-data: {s}", made(400, _ALNUM + "+/"))
     add("kubeconfig token", "  user:\n    token: {s}", made(64, _LOWER))
-    add("bootstrap token", "kubeadm join 10.0.0.1:6443 --token {s} --discovery-token-ca-cert-hash sha256:" + made(64, _HEX), "abcdef." + made(16, _LOWER))
+    add(
+        "bootstrap token",
+        "kubeadm join 10.0.0.1:6443 --token {s} --discovery-token-ca-cert-hash sha256:" + made(64, _HEX),
+        "abcdef." + made(16, _LOWER),
+    )
     add("ini, plain word", "[smtp]\nuser = mailer\npass = {s}\n", "plainword")
     add("properties", "spring.datasource.password={s}", "springPw1")
     add("xml setting", '<add key="SmtpPassword" value="{s}" />', "smtpPw12")
@@ -175,9 +265,9 @@ BENIGN = [
     "imagePullSecrets: [{name: regcred}]",
     "secretRef: {name: cart-env}",
     'Warning  FailedMount  MountVolume.SetUp failed for volume "creds" : secret "cart-creds" not found',
-    'Error: couldn\'t find key DB_PASSWORD in Secret shop/cart-db',
+    "Error: couldn't find key DB_PASSWORD in Secret shop/cart-db",
     'secrets "cart-db" is forbidden: User "system:serviceaccount:shop:cart" cannot get resource "secrets"',
-    "pods \"cart-" + made(10, "bcdf2456") + "-x7k2p\" is forbidden: error looking up service account",
+    'pods "cart-' + made(10, "bcdf2456") + '-x7k2p" is forbidden: error looking up service account',
     "password_hash_rounds=12 token_ttl=3600 key_count=3",
     "tokens_per_second=41.5 prompt_tokens=1024 completion_tokens=256",
     "passed=12 failed=1 bypass=true compass=north",
@@ -188,7 +278,7 @@ BENIGN = [
     "sort_key=created_at partition_key=tenant-42",
     "public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" + made(43),
     "kid=" + made(16, _LOWER) + " alg=RS256 typ=JWT",
-    "resourceVersion: \"" + made(9, string.digits) + "\" uid: " + made(8, _HEX) + "-1111-4222-8333-" + made(12, _HEX),
+    'resourceVersion: "' + made(9, string.digits) + '" uid: ' + made(8, _HEX) + "-1111-4222-8333-" + made(12, _HEX),
     "pod-template-hash=" + made(10, "bcdf2456789") + " controller-revision-hash=" + made(10, "bcdf2456789"),
     "containerID: containerd://" + _SHA,
     "imageID: docker.io/library/redis@sha256:" + _SHA,
@@ -196,7 +286,8 @@ BENIGN = [
     "go: downloading github.com/a/b v0.0.0-20260101000000-" + made(12, _HEX),
     "h1:" + made(43, _ALNUM + "+/") + "=",
     "integrity sha512-" + made(86, _ALNUM + "+/") + "==",
-    "x509: certificate has expired or is not yet valid: SHA1 Fingerprint=" + ":".join(made(2, "0123456789ABCDEF") for _ in range(20)),
+    "x509: certificate has expired or is not yet valid: SHA1 Fingerprint="
+    + ":".join(made(2, "0123456789ABCDEF") for _ in range(20)),
     "-----BEGIN CERTIFICATE-----\n" + "\n".join(_KEY_LINES) + "\n-----END CERTIFICATE-----",
     "redis://redis-master:6379/0 refused",
     "postgres://db.internal:5432/cart?sslmode=require",

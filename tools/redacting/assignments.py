@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Iterator
 
-from tools.redacting.looks import is_made_up, is_placeholder, is_random, is_worded
+from tools.redacting.looks import is_identifier, is_made_up, is_placeholder, is_random, is_verdict, is_worded
 from tools.redacting.marks import Kind, Span
 from tools.redacting.names import Strength, is_header, strength
 
@@ -67,6 +67,7 @@ _OPEN = re.compile(r"(?:[\[({]?\s{0,3})(?P<prefix>[bBrRfFuU]{0,2})(?P<quote>\\{0
 # A quote ends it, save within a word; `&` when the next parameter of a query follows.
 _BARE = re.compile(r"(?:[^\s\"'`\x00&<>]|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=)){1,2048}+")
 _TAIL = re.compile(r"(?:[,;](?:\s|$|[\w.\[\]-]{1,80}[=:]|\\?[\"'])|\\+[nrt\"']|%26).*", re.DOTALL)
+_SENTENCE = re.compile(r"^[A-Z][A-Z0-9_]*=[^\s=\"'`$#\x00][^\n\r=\"'`\x00#]{3,256}(?<=[^\s])(?=\s*$)", re.MULTILINE)
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _BLOCK = re.compile(
     r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]{0,512}(?:\n(?P=indent)[^\n]{0,512}){0,40}+)"
@@ -76,6 +77,8 @@ _SCHEME = re.compile(
     r"|aws4-hmac-sha256|splunk|ssws|dpop|gssapi|snowflake)(?:[ \t+]|%20)+)?(?=[^\s])",
     re.IGNORECASE,
 )
+_MEASURE = re.compile(r"\s*(?:bytes|seconds|items)\b")
+_MEMBER = re.compile(r"\s{0,8}:")
 _LINE = re.compile(r"[^\n\r\"'`\x00\]}]{0,4096}")
 _OPENED = re.compile(r"[\[({\s]{0,4}\\{0,3}[\"'`]?[\[\s]{0,2}\\{0,3}[\"'`]?")
 _PAIR = re.compile(r"[^\n\r\"'`\x00\]}=]{1,256}=")
@@ -130,21 +133,29 @@ def _value(text: str, found: re.Match[str], told: Strength) -> Span | None:
 
 def _quoted(text: str, quoted: re.Match[str], told: Strength, sign: str, *, is_flag: bool) -> Span | None:
     quote, start = quoted["quote"], quoted.end()
-    end = text.find(quote, start, start + _LONGEST)
-    for _ in range(_TRIES):
-        if end < 0 or "\\" in quote or not (_escaped(text, start, end) or text[end + 1 : end + 2].isalnum()):
-            break
-        end = text.find(quote, end + 1, start + _LONGEST)
-    if end < 0:
-        # The closing quote was cut away, or there never was one.
-        bare = _BARE.match(text, start)
-        end = bare.end() if bare else start
+    end = _closed(text, quote, start)
     value = text[start:end]
+    if "{" in text[quoted.start() : start] and _MEMBER.match(text, end + len(quote)):
+        # The name is that of an object, and this is the name of its first member.
+        return None
     is_listed = sign in {",", "|"} or (not sign and told is not Strength.PASSWORD)
     if is_listed and not is_flag and not is_random(value):
         # `secret "cart-db" not found` names it, and in a list what follows belongs to nothing.
         return None
     return Span(start, end, Kind.ASSIGNMENT) if _is_secret(value, told, loose=False) else None
+
+
+def _closed(text: str, quote: str, start: int) -> int:
+    end = text.find(quote, start, start + _LONGEST)
+    for _ in range(_TRIES):
+        if end < 0 or "\\" in quote or not (_escaped(text, start, end) or text[end + 1 : end + 2].isalnum()):
+            break
+        end = text.find(quote, end + 1, start + _LONGEST)
+    if end >= 0:
+        return end
+    # The closing quote was cut away, or there never was one.
+    bare = _BARE.match(text, start)
+    return bare.end() if bare else start
 
 
 def _escaped(text: str, start: int, quote: int) -> bool:
@@ -154,29 +165,47 @@ def _escaped(text: str, start: int, quote: int) -> bool:
 
 def _bare(text: str, found: re.Match[str], told: Strength, sign: str, *, is_flag: bool) -> Span | None:
     bare = _BARE.match(text, found.end())
-    if not bare:
+    value = _trimmed(bare[0]) if bare else ""
+    if not bare or (is_flag and value.startswith("-")):
         return None
-    value = _TAIL.sub("", bare[0]).rstrip(".,;:")
+    start, end = bare.start(), bare.start() + len(value)
+    if told is Strength.PASSWORD and sign == "=" and (line := _SENTENCE.match(text, found.start())):
+        # A file of settings for the environment: there the value is the rest of the line.
+        end = line.end()
+        value = text[start:end]
+    loose = not is_flag and (sign in {"", ",", "|"} or (sign == ":" and not _alone(text, found, end)))
+    if _says(text, found, value, told, sign) or (not is_flag and _follows(value, told, sign)):
+        return None
+    return Span(start, end, Kind.ASSIGNMENT) if _is_secret(value, told, loose=loose) else None
+
+
+def _trimmed(value: str) -> str:
+    """`value` without what ends the sentence or the brackets that it stands in."""
+    value = _TAIL.sub("", value).rstrip(".,;:")
     for _ in range(_TRIES):
         if value[-1:] not in _CLOSERS or value.count(value[-1]) <= value.count(_CLOSERS[value[-1]]):
             break
         value = value[:-1].rstrip(".,;:")
-    if is_flag and value.startswith("-"):
-        return None
-    start, end = bare.start(), bare.start() + len(value)
-    if told is not Strength.PASSWORD and re.match(r"\s*(?:bytes|seconds|items)\b", text[end : end + 12]):
-        return None
-    if _is_reference(found["name"], value):
-        return None
-    if not sign and not is_flag and (told is Strength.WEAK or "=" in value[:-2]):
-        # The next word is a setting of its own.
-        return None
-    loose = not is_flag and (sign in {"", ",", "|"} or (sign == ":" and not _alone(text, found, end)))
-    if loose and told is Strength.WEAK and sign == ",":
-        return None
-    if loose and sign != ":" and not (is_made_up if sign == "," else is_random)(value):
-        return None
-    return Span(start, end, Kind.ASSIGNMENT) if _is_secret(value, told, loose=loose) else None
+    return value
+
+
+def _says(text: str, found: re.Match[str], value: str, told: Strength, sign: str) -> bool:
+    """Whether something is said of the secret: its length, the object that holds it, what is the matter with it."""
+    end = found.end() + len(value)
+    if told is not Strength.PASSWORD and _MEASURE.match(text, end, end + 12):
+        return True
+    return _is_reference(found["name"], value) or (sign == ":" and is_verdict(value, sure=told is Strength.PASSWORD))
+
+
+def _follows(value: str, told: Strength, sign: str) -> bool:
+    """Whether it only stands behind the name, as the next word of a sentence, a setting of its own, or in a list."""
+    if sign not in {"", ",", "|"}:
+        return False
+    if told.asks_more and sign != "|":
+        return True
+    if not sign and "=" in value[:-2]:
+        return True
+    return not (is_made_up if sign == "," else is_random)(value)
 
 
 def _alone(text: str, found: re.Match[str], end: int) -> bool:
@@ -199,8 +228,9 @@ def _is_reference(name: str, value: str) -> bool:
 def _is_secret(value: str, told: Strength, *, loose: bool) -> bool:
     if is_placeholder(value) or len(value) < 4:
         return False
-    if told is Strength.WEAK:
-        return len(value) <= 512 and " " not in value and is_random(value)
+    if told.asks_more:
+        known = told is Strength.FAINT and is_identifier(value)
+        return len(value) <= 512 and " " not in value and is_random(value) and not known
     if told is Strength.STRONG and value.replace(".", "").replace(",", "").isdigit():
         return len(value) >= 12
     if told is not Strength.PASSWORD and " " in value and not is_random(value):
@@ -225,6 +255,6 @@ def _header(text: str, at: int, header: str, name: str) -> Span | None:
     several = known and scheme is not None and scheme[0].lower().startswith(("digest", "aws4", "hawk", "mac", "oauth"))
     whole = (_LINE if several else _WORD).match(text, start)
     value = whole[0].rstrip() if whole else ""
-    if is_placeholder(value) or (not known and (is_worded(value) or len(value) < 6)):
+    if is_placeholder(value) or (not known and (is_worded(value.replace("=", "")) or len(value) < 6)):
         return None
     return Span(start, start + len(value), Kind.AUTHORIZATION)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from tools.redacting.looks import is_placeholder, is_random
+from tools.redacting.looks import is_identifier, is_placeholder, is_random
 from tools.redacting.marks import MARK, Kind, mark
 from tools.redacting.names import Strength, strength
 
@@ -52,10 +52,10 @@ class Fields:
         told = strength(key)
         if told is Strength.NONE or isinstance(value, Mapping):
             return self.redacted(value)
-        if told is Strength.WEAK:
-            return (
-                self._hidden(value, Kind.VALUE) if isinstance(value, str) and is_random(value) else self.redacted(value)
-            )
+        if told.asks_more:
+            is_secret = isinstance(value, str) and is_random(value)
+            is_known = told is Strength.FAINT and is_secret and is_identifier(value)
+            return self._hidden(value, Kind.VALUE) if is_secret and not is_known else self.redacted(value)
         if isinstance(value, int | float) and told is not Strength.PASSWORD:
             return value
         return self._hidden(value, Kind.VALUE)

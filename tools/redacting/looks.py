@@ -73,6 +73,34 @@ _PLACEHOLDER = re.compile(
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 _DIGEST = re.compile(r"(?:sha\d{1,3}|md5|blake\w*|h1)\W", re.IGNORECASE)
+_IDENTIFIER = re.compile(r"(?:(?:ses|inc|ev|fi|lease|approval)[_-][\w-]+|[0-9a-f]{40,128})$", re.IGNORECASE)
+_STATUS = frozenset(
+    [
+        "unauthorized",
+        "unauthorised",
+        "unauthenticated",
+        "forbidden",
+        "incorrect",
+        "wrong",
+        "denied",
+        "rejected",
+        "revoked",
+        "refused",
+        "malformed",
+        "mismatch",
+        "mismatched",
+        "valid",
+        "present",
+        "absent",
+        "ignored",
+        "unsupported",
+        "deprecated",
+        "blank",
+        "changed",
+        "accepted",
+    ]
+)
+_CAPITALISED = re.compile(r"(?:[A-Z][a-z]+)+$")
 _RUN = re.compile(r"[A-Za-z0-9+]{16,}")
 _DIGIT = re.compile(r"\d")
 _CHANGE = re.compile(r"[a-z](?=[A-Z])|[A-Z](?=[a-z])")
@@ -89,6 +117,19 @@ def is_random(value: str) -> bool:
     if _DIGEST.match(value) or _UUID.match(value):
         return False
     return any(_mixed(run) for run in _RUN.findall(value))
+
+
+def is_identifier(value: str) -> bool:
+    """Whether it names something: a digest, an identifier that Locum itself makes."""
+    return _IDENTIFIER.match(value) is not None
+
+
+def is_verdict(value: str, *, sure: bool) -> bool:
+    """Whether a line says what is the matter with a secret, `token: Unauthorized`, rather than the secret.
+
+    Unless the name makes it `sure`, any words of capitals and small letters are taken for the name of an error.
+    """
+    return value.lower() in _STATUS or (not sure and _CAPITALISED.match(value) is not None)
 
 
 def is_made_up(value: str) -> bool:

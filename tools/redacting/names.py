@@ -9,13 +9,21 @@ class Strength(Enum):
     """How sure a name makes it that the value is a secret."""
 
     NONE = 0
-    WEAK = 1
+    FAINT = 1
+    """It rarely is one: the value has to look random, and like no digest and no identifier."""
+    WEAK = 2
     """It may be one: the value has to look random as well."""
-    STRONG = 2
-    PASSWORD = 3
+    STRONG = 3
+    PASSWORD = 4
     """Strong, and even a plain word or a number is one."""
 
+    @property
+    def asks_more(self) -> bool:
+        """Whether the name alone does not do."""
+        return self in _UNSURE
 
+
+_UNSURE = frozenset((Strength.FAINT, Strength.WEAK))
 _PASSWORD = re.compile(r"(?:password|passwd|passphrase|passcode|pwd|pw|pass)$")
 _STRONG = re.compile(
     r"(?:secret|token|bearer|jwt|credentials?|psk"
@@ -26,9 +34,11 @@ _STRONG = re.compile(
     r"|(?:set)?cookies?|sas|sharedaccesssignature|dockercfg|dockerconfigjson|ntlmhash|passwordhash|securestring)$"
 )
 _WEAK = re.compile(
-    r"(?:keys?|api|access|client|clientid|secrets|tokens|passwords|signature|sig|salt|seed|sid|session|sessionid|otp"
-    r"|totp|pin|cert|webhook|webhookurl|credential|hash|nonce|license|cred|creds|uid)$"
+    r"(?:keys?|api|access|auth|client|clientid|secrets|tokens|passwords|signature|sig|salt|seed|sid|session|sessionid"
+    r"|otp|totp|pin|cert|webhook|webhookurl|credential|license|cred|creds)$"
 )
+_FAINT = re.compile(r"(?:hash|nonce|uid|(?:^|[._$-])(?:keys?|session(?:[_-]id)?))$")
+"""Bare ones above all: under `key` and `session_id` stand identifiers far more often than credentials."""
 _PLAIN = re.compile(
     r"(?:next|page|pagination|continue|continuation|cancellation|cancel|resume|sync|eos|bos|pad|unk|mask|stop|sep|cls"
     r"|start|end|unexpected|invalid|max|min|num|eof)tokens?$"
@@ -60,6 +70,7 @@ _QUALIFIERS = frozenset(
         "base64",
         "b64",
         "encoded",
+        "data",
         "raw",
         "plain",
         "plaintext",
@@ -77,11 +88,59 @@ _QUALIFIERS = frozenset(
 _ENDINGS = _QUALIFIERS | {""}
 _WORDS = re.compile(r"[_.\-$]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_LAST = tuple(
-    "pass passwd password passphrase passcode pwd pw secret secrets token tokens bearer jwt credential credentials cred"
-    " creds psk key keys auth authorization connectionstring connstr cookie cookies sas signature sig dockercfg"
-    " dockerconfigjson hash securestring api access client clientid passwords salt seed sid session sessionid otp totp"
-    " pin cert webhook webhookurl nonce license uid".split()
+_LAST = (
+    "pass",
+    "passwd",
+    "password",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "pw",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "bearer",
+    "jwt",
+    "credential",
+    "credentials",
+    "cred",
+    "creds",
+    "psk",
+    "key",
+    "keys",
+    "auth",
+    "authorization",
+    "connectionstring",
+    "connstr",
+    "cookie",
+    "cookies",
+    "sas",
+    "signature",
+    "sig",
+    "dockercfg",
+    "dockerconfigjson",
+    "hash",
+    "securestring",
+    "api",
+    "access",
+    "client",
+    "clientid",
+    "passwords",
+    "salt",
+    "seed",
+    "sid",
+    "session",
+    "sessionid",
+    "otp",
+    "totp",
+    "pin",
+    "cert",
+    "webhook",
+    "webhookurl",
+    "nonce",
+    "license",
+    "uid",
 )
 """How any telling name ends: most names do not, and this is the faster question."""
 
@@ -94,7 +153,8 @@ def strength(name: str) -> Strength:
     if lower == name or told is Strength.PASSWORD:
         return told
     # Some write without any care for case.
-    return max(told, _judged(_CAMEL.sub("_", name).lower()), key=lambda told: told.value)
+    apart = _judged(_CAMEL.sub("_", name).lower())
+    return apart if apart is Strength.FAINT else max(told, apart, key=lambda told: told.value)
 
 
 def _judged(spelled: str) -> Strength:
@@ -111,7 +171,11 @@ def _judged(spelled: str) -> Strength:
         return Strength.PASSWORD
     if _STRONG.search(joined):
         return Strength.STRONG
-    return Strength.WEAK if words[-1] and _WEAK.search(joined) else Strength.NONE
+    if not words[-1]:
+        return Strength.NONE
+    if _FAINT.search("_".join(words)):
+        return Strength.FAINT
+    return Strength.WEAK if _WEAK.search(joined) else Strength.NONE
 
 
 def is_header(name: str) -> str:

@@ -115,19 +115,23 @@ _PLACES = (
     ),
     Shape(
         kind=Kind.HASH,
-        signs=tuple(
-            "$1$ $5$ $6$ $y$ $2$ $2a$ $2b$ $2x$ $2y$ $apr1$ $md5$ $argon2 $scrypt$ $pbkdf2 $gy$ $7$ scram-sha-".split()
-        ),
+        signs=("$", "scram-sha-"),
         form=(
             r"\$(?:[156y]|2[abxy]?|apr1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]{0,20}|gy|7)\$[\w./=,$+-]{8,}[\w./=+-]"
             r"|SCRAM-SHA-(?:1|256)\$\d{1,8}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=:]+"
         ),
     ),
     Shape(
-        # Before the host, colons: host, port, database, user.
         kind=Kind.ASSIGNMENT,
         signs=("login ",),
         form=(r"\blogin[ \t]{1,20}\S{1,128}\s{1,40}password[ \t]{1,20}(?P<secret>[^\s\x00]{3,256})"),
+        holds=_real,
+    ),
+    Shape(
+        # PostgreSQL's file of passwords: host, port, database, user.
+        kind=Kind.ASSIGNMENT,
+        signs=(":5432:", ":5433:", ":6432:", ":*:"),
+        form=r"(?m)^[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*-]{1,64}:(?P<secret>[^\s:\x00]{3,256})$",
         holds=_real,
     ),
     Shape(
@@ -174,6 +178,9 @@ _PREFIXED = (
     (("gh",), r"(?<![A-Za-z0-9])(?:gh[a-z]_|github_pat_)\w{36,}"),
     (("xox", "xapp-"), r"(?i)(?<![a-z0-9])(?:xox[a-z]|xapp)-(?:\d{1,20}-){1,4}[a-z0-9]{1,200}"),
     (("hooks.slack.com/",), r"(?i)hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[\w/+-]+)"),
+    (("/api/webhooks/",), r"(?i)discord(?:app)?\.com/api/webhooks/(?P<secret>[\w/-]+)"),
+    (("webhook.office.com/",), r"(?i)webhook\.office\.com/webhookb2/(?P<secret>[\w@/-]+)"),
+    (("whsec_",), r"(?<![A-Za-z0-9])whsec_[\w+/=]{20,}"),
     (("sk-",), r"(?<![A-Za-z0-9])sk-(?:[\w-]{0,40}-)?[A-Za-z0-9_-]{20,}"),
     (("k_live_", "k_test_"), r"(?<![A-Za-z0-9])[a-z]{2}_(?:live|test)_[0-9A-Za-z]{16,}"),
     (("pypi-Ag",), r"pypi-Ag[\w-]{40,}"),
@@ -234,9 +241,9 @@ def compiled(form: str) -> re.Pattern[str]:
 
 
 def _occurs(signs: Sequence[str], text: str, lower: str) -> bool:
-    # No generator expression: this is asked thirty times of each text.
+    # No generator expression: this is asked thirty times of each text. One in lower case also finds itself as it is.
     for sign in signs:  # noqa: SIM110
-        if sign in text or sign in lower:
+        if sign in (lower if sign.islower() else text):
             return True
     return False
 

@@ -40,6 +40,8 @@ class Live:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._written: tuple[Written, ...] = ()
+        self.version = 0
+        """Another after each change: what was redacted before one may not be so after it."""
 
     def hide(self, value: str) -> None:
         """Counts `value` in.
@@ -53,6 +55,7 @@ class Live:
             self._counts[value] += 1
             if self._counts[value] == 1:
                 self._written = (*self._written, written(value))
+                self.version += 1
 
     def unhide(self, value: str) -> None:
         """Counts `value` out; it is forgotten when as many asked so as had asked to hide it."""
@@ -61,6 +64,7 @@ class Live:
             if self._counts[value] <= 0:
                 del self._counts[value]
                 self._written = tuple(each for each in self._written if each.value != value)
+                self.version += 1
 
     @property
     def longest(self) -> int:

@@ -124,14 +124,18 @@ _STANDARD = str.maketrans("-_", "+/", "=")
 
 
 def _decoded(found: re.Match[str]) -> str:
-    code = found[0].translate(_STANDARD)
+    written = found[0]
+    if written.islower() or written.isdigit():
+        # A name, a path, a digest: text of any length leaves capitals, and these are most of a log.
+        return written
+    code = written.translate(_STANDARD)
     if len(code) % 4 == 1:
         code = code[:-1]
     try:
         return base64.b64decode(code + "=" * (-len(code) % 4)).decode()
     except UnicodeDecodeError:
         # Most of what looks like it is something else: a digest, a name.
-        return found[0]
+        return written
 
 
 SPACE = Codec(r"\s+", lambda _: "", " ")

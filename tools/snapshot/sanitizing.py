@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, cast
 
-from tools.redaction import redact
+from tools.redaction import redact, redact_recurring
 from tools.snapshot.objects import without_values
 
 _SECRET_NAME = re.compile(
@@ -46,7 +45,7 @@ def sanitized(obj: Mapping[str, Any]) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """A copy of a JSON value with every string redacted, and the values of variables whose names tell of a secret."""
     if isinstance(value, str):
-        return _redacted(value) if len(value) < _SHORT else redact(value)
+        return redact_recurring(value) if len(value) < _SHORT else redact(value)
     if isinstance(value, Mapping):
         known = cast("Mapping[str, Any]", value)
         clean = {str(key): inner if key in _NAMES else plain(inner) for key, inner in known.items()}
@@ -57,8 +56,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in cast("list[Any]", value)]
     return value
-
-
-@lru_cache(maxsize=50_000)
-def _redacted(text: str) -> str:
-    return redact(text)
