@@ -32,7 +32,7 @@ help: ## this list
 	@$(BIN)/python -m compileall -q bot agents approvals tools
 	@touch $@
 
-.PHONY: setup demo up test test-cluster check format lint types imports docs bench attack pins helm
+.PHONY: setup demo up test test-cluster check format lint types imports docs bench bench-redaction mutants attack pins helm
 setup: .venv/.dev ## set up .venv with everything for development
 
 demo: .venv/.locum ## set up, then show Locum at work in the browser: no account, cluster or key needed
@@ -70,6 +70,12 @@ attack: setup ## attack the gate as it ships, at full length (about 20 minutes);
 
 bench: setup ## measure speed and memory; the last line is one JSON object
 	$(BIN)/python -m benchmarks
+
+bench-redaction: setup ## measure what redaction finds, leaves alone and costs; the last line is one JSON object
+	$(BIN)/python -m benchmarks.redaction $(OPTIONS)
+
+mutants: setup ## how many small mistakes the tests notice (about 25 minutes; OPTIONS=--all takes hours); the last line is one JSON object
+	$(BIN)/python -m tests.mutants $(OPTIONS)
 
 pins: .uv/bin/uv ## resolve the pinned requirements again
 	.uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --group dev pyproject.toml -o requirements/dev.txt

@@ -59,8 +59,8 @@ def credentials(session_id: str, purposes: Mapping[str, str], *, minutes: int, p
     args = UseCredentials(references=tuple(purposes), minutes=minutes)
     return Proposal(
         actions=(use_credentials.on(for_session(session_id), args),),
-        title="Read with credentials",
-        reason="The investigation wants to look at systems that ask for a login.",
+        title="Systems that need a login",
+        reason="They are closed to this investigation. Denied, it goes on without them and says what it left out.",
         proposed_by=RULES,
         prompted_by=prompted_by,
         evidence=(),

@@ -328,7 +328,7 @@ class Telemetry(_Group):
 
 
 class Proof(_Group):
-    """What `locum prove-secrets` searches and no store keeps: docs/security.md."""
+    """What `locum prove-secrets` searches and no store keeps: docs/prove-secrets.md."""
 
     record: Path | None = None
     """A folder for copies of requests to the model, log lines and spans, as they went out; unset = none are kept."""

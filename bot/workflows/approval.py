@@ -142,8 +142,8 @@ class ApprovalWorkflow:
             await self._try("tell_incident", self._told())
             await self._followed_up()
         finally:
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            await self._written()
+            # Both at once: while the last entry is written, one more click may come.
+            await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._notes)
             for helper in helpers:
                 helper.cancel()
 

@@ -6,7 +6,7 @@ import re
 import socket
 import sys
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 _OF_THE_CLUSTER = re.compile(r"socket\.getaddrinfo [A-Za-z0-9_.-]+\.(svc|cluster\.local)")
 """Names that only a cluster's own resolver knows may be looked up."""
@@ -38,12 +38,13 @@ class Egress:
     def _see(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._depth or not event.startswith("socket."):
             return
-        host = ""
+        place: object = None
         if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
-            address = args[1]
-            host = str(address[0]) if isinstance(address, tuple) else ""
+            # A socket of this machine's own has a path for an address, which is no pair.
+            place = cast("tuple[object, ...]", args[1])[0] if isinstance(args[1], tuple) else None
         elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
-            host = "" if args[0] is None else f"{args[0]!s}"
+            place = args[0]
+        host = "" if place is None else str(place)
         if host and not _is_here(host):
             self.tried.append(f"{event} {host}")
             if event.startswith("socket.get"):

@@ -108,6 +108,9 @@ class Hostile:
         yield Call("read_evidence", {"id": "../../secrets"})
         yield Call("kubernetes__objects", "{not json: " + text)
         yield Call("kubernetes__objects", json.dumps([text]))
+        yield Call("kubernetes__objects", '{"kind": "\\ud800"}')
+        yield Call("kubernetes__objects", '{"kind": ' + "[" * 300 + "]" * 300 + "}")
+        yield Call("kubernetes__events", {"minutes": 10**40})
         yield Call("kubernetes__objects", {"kind": "Pod", "name": text * 40})
         for name in offered:
             yield Call(name, {"approve": True, "text": stolen})

@@ -36,11 +36,14 @@ async def test_a5_malformed_and_unsigned_requests_get_4xx_and_leave_nothing_behi
     assert counts.malformed == 3_000
 
 
-async def test_a5_a17_a_click_that_is_replayed_or_delivered_again_is_counted_and_carried_out_once() -> None:
+async def test_a5_a17_a_click_that_is_replayed_or_delivered_again_is_counted_and_carried_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replaying, "TIMES", 32)
     said: list[str] = []
     counts = await replaying.run(say=said.append)
     assert counts.is_clean, said
-    assert counts.malformed > 300
+    assert counts.malformed > 100
 
 
 @pytest.mark.parametrize("opens", ["[", '{"a":'])

@@ -8,9 +8,8 @@ import contextlib
 import io
 import json
 import logging
-import secrets
 from collections.abc import AsyncGenerator, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,7 +115,6 @@ class Borrower(Rooms):
     values: list[str]
     """Every value that a store of credentials gave it."""
     version: int = 1
-    asked: set[str] = field(default_factory=set[str])
 
     def rule(self, actions: str) -> None:
         """Another policy, from now on."""
@@ -190,7 +188,7 @@ async def borrower(folder: Path, **changes: Any) -> AsyncGenerator[Borrower]:
         policy.write_text(policy_text(workspace, LENDING))
         usual: Json = {
             "data_dir": folder,
-            "telemetry": Telemetry(log_level="DEBUG"),
+            "telemetry": Telemetry(log_level="DEBUG", log_format="json"),
             "redis": Redis(url=SecretStr(endpoints.redis_url)),
             "temporal": Temporal(address=endpoints.temporal_address),
             "approvals": Approvals(policy=policy),
@@ -251,22 +249,23 @@ async def histories(address: str) -> str:
 async def kept(url: str) -> str:
     """Everything in a Redis."""
     store = connect(url)
-    readers: dict[bytes, Any] = {
-        b"string": store.get,
-        b"hash": store.hgetall,
-        b"stream": store.xrange,
-        b"list": lambda key: store.lrange(key, 0, -1),
-        b"set": store.smembers,
-        b"zset": lambda key: store.zrange(key, 0, -1),
+    plain: Any = store
+    readers: dict[bytes, tuple[Any, tuple[int, ...]]] = {
+        b"string": (plain.get, ()),
+        b"hash": (plain.hgetall, ()),
+        b"stream": (plain.xrange, ()),
+        b"list": (plain.lrange, (0, -1)),
+        b"set": (plain.smembers, ()),
+        b"zset": (plain.zrange, (0, -1)),
     }
+    found: list[str] = []
     try:
-        return "\n".join([repr((key, await readers[await store.type(key)](key))) async for key in store.scan_iter()])
+        async for key in plain.scan_iter():
+            read, more = readers[await plain.type(key)]
+            found.append(repr((key, await read(key, *more))))
     finally:
         await store.aclose()
-
-
-def token_of(prefix: str) -> str:
-    return f"{prefix}-{secrets.token_hex(8)}"
+    return "\n".join(found)
 
 
 def _files(folder: Path) -> Iterable[Path]:

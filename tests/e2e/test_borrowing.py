@@ -163,6 +163,8 @@ async def test_a_login_in_use_when_its_worker_is_killed_is_ended_by_the_next_whi
             environment = settings(
                 workspace,
                 tmp_path,
+                # Compiled once for all processes.
+                XDG_CACHE_HOME=str(tmp_path / "cache"),
                 LOCUM_REDIS__URL=endpoints.redis_url,
                 LOCUM_TEMPORAL__ADDRESS=endpoints.temporal_address,
                 LOCUM_APPROVALS__POLICY=str(tmp_path / "policy.yaml"),

@@ -88,6 +88,8 @@ async def test_an_approved_investigation_reads_with_a_login_of_its_own_that_is_g
     room, thread = await house.ask()
     card, row = await house.card(room, thread), await house.wanted(room, thread)
     assert (await house.status(row.session_id))["status"] == "waiting"
+    waiting = "waiting for a decision about credentials"
+    await house.workspace.until(lambda: waiting in house.everything(room, thread), timeout_s=PATIENCE_S)
     for reference in (USER, PASSWORD):
         assert f"`{reference}`: look at Postgres 'orders', read-only" in said(card)
     assert (house.values, logins(database)) == ([], [])
@@ -112,7 +114,14 @@ async def test_an_approved_investigation_reads_with_a_login_of_its_own_that_is_g
         Kind.PROPOSED, Kind.REQUESTED, Kind.CLICK_REFUSED, Kind.VOTE_COUNTED, Kind.DECIDED, Kind.STARTED,
         Kind.CREDENTIAL_FETCHED, Kind.CREDENTIAL_REVOKED, Kind.FINISHED,
     ]  # fmt: skip
-    assert "🔑 *ended*" in house.everything(room, thread)
+    await house.workspace.until(lambda: "🔑 *ended*" in house.everything(room, thread), timeout_s=PATIENCE_S)
+    (waited,) = [
+        task
+        for plan in house.workspace.streams()
+        for task in plan["tasks"]
+        if plan["thread_ts"] == thread and "waiting for a decision" in task["title"]
+    ]
+    assert (waited["status"], "with credentials" in str(waited)) == ("complete", True)
 
 
 async def test_a_program_that_may_approve_approves_and_denies_like_a_person(

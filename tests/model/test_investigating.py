@@ -155,7 +155,8 @@ async def test_arguments_that_nobody_could_write_again_are_errors_and_end_nothin
     async with serve([Say("half of it: \ud83d", calls), concluding(GOOD)]) as emulator:
         answer = await asked(emulator)
     told = results(emulator.requests[1])
-    assert [each["is_error"] for each in told] == [True] * len(calls)
+    # A number beyond all measure is one that the tool itself refuses.
+    assert [each.get("is_error", False) for each in told] == [True] * len(odd) + [False]
     assert emulator.requests[1]["messages"][1]["content"][0]["text"] == "half of it: \ufffd"
     assert [each.text for each in answer.claims] == ["cart is killed for want of memory"]
     assert not emulator.refusals

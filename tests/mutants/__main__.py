@@ -108,9 +108,9 @@ def _mutmut(*words: str) -> None:
 
 def _ended(module: Path) -> Iterator[tuple[str, str]]:
     kept = Path("mutants", f"{module}.meta")
-    codes = json.loads(kept.read_text())["exit_code_by_key"] if kept.exists() else {}
-    for name, code in codes.items():
-        yield name, status_by_exit_code[code]
+    if kept.exists():
+        codes: dict[str, int | None] = json.loads(kept.read_text())["exit_code_by_key"]
+        yield from ((name, status_by_exit_code[code]) for name, code in codes.items())
 
 
 def main() -> None:
@@ -121,7 +121,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--show", action="store_true")
-    parser.parse_args()
+    asked = parser.parse_args()
+    sample = None if asked.all else asked.sample
+    figures = {part: tried(part, sample, asked.seed, show=asked.show) for part in asked.part or PARTS}
+    sys.stdout.write(json.dumps(figures) + "\n")
 
 
 if __name__ == "__main__":

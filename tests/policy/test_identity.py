@@ -50,5 +50,5 @@ def test_a8_rules_and_model_are_nobody_to_bar(policy: Policy, by: str) -> None:
 
 def test_a8_where_it_is_not_known_whose_words_led_to_it_one_may_ask_again(policy: Policy) -> None:
     about: Facts = facts(prompter=None)
-    found = review(proposal(restart(), prompted_by="U1"), policy, about)
+    found = review(proposal(restart(), prompted_by="U1"), about, policy)
     assert found == Refused(reason="it is not known whose words led to it", hint="ask again in a minute")

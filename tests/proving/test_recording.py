@@ -14,6 +14,13 @@ from bot.settings import Telemetry
 from bot.telemetry import traces
 
 
+def one(files: list[Path] | None) -> Path:
+    """The only file that was recorded."""
+    assert files is not None
+    (file,) = files
+    return file
+
+
 def test_files_are_for_their_owner_alone_and_have_what_was_told(tmp_path: Path) -> None:
     folder = tmp_path / "record"
     with recording.recording(folder) as recorder:
@@ -24,7 +31,7 @@ def test_files_are_for_their_owner_alone_and_have_what_was_told(tmp_path: Path) 
         logger.warning("a line\nof two")
         logger.handlers.clear()
     for kind, told in ((Kind.MODEL, "is it"), (Kind.LOGS, "a line of two"), (Kind.TRACES, "")):
-        (file,) = recorded(folder, kind, Instant.now()) or ()
+        file = one(recorded(folder, kind, Instant.now()))
         header, *lines = file.read_text().splitlines()
         assert json.loads(header)["recorded"] == kind
         assert told in "".join(lines)
@@ -66,12 +73,12 @@ def test_files_from_before_an_incident_are_not_searched(tmp_path: Path) -> None:
 
 
 async def test_spans_are_recorded_as_they_are_sent(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder, began = Recorder(tmp_path), Instant.now()
     settings = Telemetry(otlp_endpoint="http://127.0.0.1:9")
     async with traces.sending(settings, recording.exporter(recorder)):
         with traces.span("webhook", source="generic"):
             pass
     recorder.close()
-    (file,) = recorded(tmp_path, recording.Kind.TRACES, Instant.now()) or ()
+    file = one(recorded(tmp_path, Kind.TRACES, began))
     _, line = file.read_text().splitlines()
     assert json.loads(line)["attributes"] == {"locum.source": "generic"}

@@ -14,6 +14,8 @@ from tools.redacting.names import Strength, is_header, strength
 _LONGEST = 4096
 """Characters of a quoted value; what is longer is cut there, and the next round goes on behind."""
 
+_LONGEST_BARE = 2048
+_LONGEST_UNSURE = 512
 _TRIES = 8
 """Quotes or brackets that a value may seem to end at and does not."""
 _TELLING = [
@@ -65,9 +67,10 @@ _NAME = re.compile(
 )
 _OPEN = re.compile(r"(?:[\[({]?\s{0,3})(?P<prefix>[bBrRfFuU]{0,2})(?P<quote>\\{0,3}(?:\"\"\"|'''|[\"'`]))")
 # A quote ends it, save within a word; `&` when the next parameter of a query follows.
-_BARE = re.compile(r"(?:[^\s\"'`\x00&<>]|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=)){1,2048}+")
+_BARE = re.compile(r"(?:[^\s\"'`\x00&<>]++|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w)|&(?![\w.%-]{1,80}=))++")
 _TAIL = re.compile(r"(?:[,;](?:\s|$|[\w.\[\]-]{1,80}[=:]|\\?[\"'])|\\+[nrt\"']|%26).*", re.DOTALL)
 _SENTENCE = re.compile(r"^[A-Z][A-Z0-9_]*=[^\s=\"'`$#\x00][^\n\r=\"'`\x00#]{3,256}(?<=[^\s])(?=\s*$)", re.MULTILINE)
+_CUTTING = frozenset(",;\\%")
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _BLOCK = re.compile(
     r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]{0,512}(?:\n(?P=indent)[^\n]{0,512}){0,40}+)"
@@ -154,7 +157,7 @@ def _closed(text: str, quote: str, start: int) -> int:
     if end >= 0:
         return end
     # The closing quote was cut away, or there never was one.
-    bare = _BARE.match(text, start)
+    bare = _BARE.match(text, start, start + _LONGEST_BARE)
     return bare.end() if bare else start
 
 
@@ -164,7 +167,8 @@ def _escaped(text: str, start: int, quote: int) -> bool:
 
 
 def _bare(text: str, found: re.Match[str], told: Strength, sign: str, *, is_flag: bool) -> Span | None:
-    bare = _BARE.match(text, found.end())
+    # Under a name that may mean anything a long value is none: there is no need to read on.
+    bare = _BARE.match(text, found.end(), found.end() + (_LONGEST_UNSURE + 1 if told.asks_more else _LONGEST_BARE))
     value = _trimmed(bare[0]) if bare else ""
     if not bare or (is_flag and value.startswith("-")):
         return None
@@ -181,7 +185,9 @@ def _bare(text: str, found: re.Match[str], told: Strength, sign: str, *, is_flag
 
 def _trimmed(value: str) -> str:
     """`value` without what ends the sentence or the brackets that it stands in."""
-    value = _TAIL.sub("", value).rstrip(".,;:")
+    if not _CUTTING.isdisjoint(value):
+        value = _TAIL.sub("", value)
+    value = value.rstrip(".,;:")
     for _ in range(_TRIES):
         if value[-1:] not in _CLOSERS or value.count(value[-1]) <= value.count(_CLOSERS[value[-1]]):
             break
@@ -230,7 +236,7 @@ def _is_secret(value: str, told: Strength, *, loose: bool) -> bool:
         return False
     if told.asks_more:
         known = told is Strength.FAINT and is_identifier(value)
-        return len(value) <= 512 and " " not in value and is_random(value) and not known
+        return len(value) <= _LONGEST_UNSURE and " " not in value and is_random(value) and not known
     if told is Strength.STRONG and value.replace(".", "").replace(",", "").isdigit():
         return len(value) >= 12
     if told is not Strength.PASSWORD and " " in value and not is_random(value):

@@ -102,6 +102,7 @@ class Plan:
             case PhaseBegan():
                 detail = text.line(event.detail, 150)
                 self.phase = f"{PHASES[event.phase]} · {detail}" if detail else PHASES[event.phase]
+                self._pause(event.phase, detail)
             case LookBegan():
                 task_id = _id("look", event.key)
                 if task_id not in self._entries:
@@ -142,6 +143,15 @@ class Plan:
         if silent:
             parts.append(f"{words.count(silent, 'look')} without an answer")
         return f"{text.escape(phase, 300)}: {', '.join(parts)}"
+
+    def _pause(self, phase: Phase, detail: str) -> None:
+        """A wait for people is a task of its own, for a plan without any is not shown."""
+        task_id = _id("pause", "credentials")
+        paused = self._entries.get(task_id)
+        if phase is Phase.WAITING:
+            self._entries.setdefault(task_id, Task(id=task_id, title=PHASES[phase]))
+        elif isinstance(paused, Task) and paused.status == "in_progress":
+            self._entries[task_id] = Task(id=task_id, title=paused.title, status="complete", output=detail)
 
     def _end(self, event: LookEnded) -> None:
         task_id = _id("look", event.key)
