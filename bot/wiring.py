@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from agents.model.asking import Called, Model
 from bot.lending import Openers
-from bot.settings import PostgresDeployment, Settings
+from bot.setting_groups import PostgresDeployment
+from bot.settings import Settings
 from tools.errors import ToolRetry
 from tools.mongodb.sealed import SealedMongoDB
 from tools.postgres.sealed import SealedPostgres

@@ -1,11 +1,15 @@
 """What holds for every test: no settings of the developer's own, no stray environment."""
 
 import os
+from pathlib import Path
 
 import pytest
 import structlog
 
 from bot.settings import WELL_KNOWN, load
+
+# Shapes of secrets are compiled once for each cache; tests whose home is empty would do so each time.
+os.environ.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))  # noqa: TID251
 
 
 @pytest.fixture(autouse=True)

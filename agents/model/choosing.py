@@ -96,7 +96,7 @@ def _may(before: object, after: object, name: str) -> bool:
     if name in FREE:
         return isinstance(after, int)
     most, wanted = quantity(before), quantity(after)
-    return name in BOUNDED and most is not None and wanted is not None and 0 < wanted <= 2 * most
+    return name in BOUNDED and most is not None and wanted is not None and most / 2 <= wanted <= 2 * most
 
 
 def _mapping(written: object) -> Mapping[str, Any]:

@@ -17,7 +17,8 @@ from whenever import Instant
 from approvals.runners.overlay import overlaid
 from bot.embedded.folder import locked
 from bot.running import Running, running
-from bot.settings import Alerts, AlertSource, Approvals, Http, Settings, Slack
+from bot.setting_groups import Alerts, AlertSource, Approvals, Http, Slack
+from bot.settings import Settings
 from bot.slack.checking import SCOPES
 from bot.workspace.manifest import Manifest
 from bot.workspace.server import Workspace, serve

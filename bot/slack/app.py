@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.desk import Desk
 from bot.gate import Gate
 from bot.incident import Place, Question
-from bot.settings import Slack
+from bot.setting_groups import Slack
 from bot.slack import text
 from bot.slack.approving import Approving
 from bot.slack.asking import QUESTION, Asking, Seen

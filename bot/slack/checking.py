@@ -2,7 +2,7 @@
 
 from slack_sdk.errors import SlackApiError
 
-from bot.settings import Slack
+from bot.setting_groups import Slack
 from bot.slack.calls import Calls, Refused, SlackError, connect
 from bot.slack.channels import Channels
 from tools.errors import ToolRefused, ToolUnavailable

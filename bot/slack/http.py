@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.settings import Slack
+from bot.setting_groups import Slack
 from bot.slack.app import SlackApp
 from bot.slack.asking import Seen
 

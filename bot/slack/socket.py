@@ -4,7 +4,7 @@ import asyncio
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
-from bot.settings import Slack
+from bot.setting_groups import Slack
 from bot.slack.app import SlackApp
 
 PING_S = 5

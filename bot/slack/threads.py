@@ -7,7 +7,7 @@ from agents.case import SessionId
 from agents.diagnosis import Diagnosis
 from agents.progress import Event
 from bot.incident import Incident, IncidentStatus, Place
-from bot.settings import Slack
+from bot.setting_groups import Slack
 from bot.slack.blocks import Message
 from bot.slack.calls import connect
 from bot.slack.cards import lines

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from bot.settings import Telemetry
+from bot.setting_groups import Telemetry
 from tools.redaction import redact_fields
 
 _OURS = ("locum", "bot", "agents", "approvals", "tools")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
-from bot.settings import Telemetry
+from bot.setting_groups import Telemetry
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

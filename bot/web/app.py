@@ -14,7 +14,8 @@ from bot.alerts import ParseError, parse, sources
 from bot.connectors import Connector, Health
 from bot.desk import Desk, DeskClosed
 from bot.gate import Gate, GateClosed
-from bot.settings import AlertSource, Settings
+from bot.setting_groups import AlertSource
+from bot.settings import Settings
 from bot.stores.connection import StoreError
 from bot.stores.inbox import Delivery, InboxFull
 from bot.telemetry import metrics

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from bot.settings import AlertSource, Http
+from bot.setting_groups import AlertSource, Http
 
 APPROVE = "approve"
 BODY_S = 15.0

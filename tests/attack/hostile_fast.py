@@ -34,8 +34,9 @@ from bot.demo.show import POLICY
 from bot.gate import View
 from bot.incident import Incident, IncidentId, IncidentStatus, Place, Question
 from bot.proposals import proposals
-from bot.settings import Model as ModelSettings
-from bot.settings import Settings, Telemetry
+from bot.setting_groups import Model as ModelSettings
+from bot.setting_groups import Telemetry
+from bot.settings import Settings
 from bot.slack.blocks import Message
 from bot.slack.cards.approval import approval_card
 from bot.slack.cards.approval_details import details

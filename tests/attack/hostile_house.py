@@ -22,8 +22,9 @@ from approvals.audit import Kind
 from approvals.runners.overlay import WORLDS
 from bot.demo.show import POLICY
 from bot.running import running
-from bot.settings import Alerts, AlertSource, Approvals, Http, Settings, Slack, Telemetry
-from bot.settings import Model as ModelSettings
+from bot.setting_groups import Alerts, AlertSource, Approvals, Http, Slack, Telemetry
+from bot.setting_groups import Model as ModelSettings
+from bot.settings import Settings
 from bot.stores.ledger.ledger import open_ledger
 from bot.workspace.refusals import NotPossible
 from bot.workspace.server import serve as serve_slack

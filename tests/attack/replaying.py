@@ -23,7 +23,8 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from bot.embedded import servers
-from bot.settings import Settings, Slack
+from bot.setting_groups import Slack
+from bot.settings import Settings
 from bot.slack.app import SlackApp, create
 from bot.slack.cards.approval import APPROVE
 from bot.slack.http import PATH, route

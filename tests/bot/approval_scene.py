@@ -10,7 +10,7 @@ from whenever import Instant, TimeDelta
 from approvals.request import ApprovalRequest
 from bot.gate import View
 from bot.incident import Place
-from bot.settings import Slack
+from bot.setting_groups import Slack
 from bot.slack.app import SlackApp, create
 from bot.slack.approval_cards import SlackCards
 from bot.slack.calls import connect

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from agents.case import SessionId
 from bot.desk import DeskClosed, SessionStatus, Ticket
 from bot.incident import IncidentId, Question
-from bot.settings import Slack
+from bot.setting_groups import Slack
 from bot.workspace.server import Workspace
 
 

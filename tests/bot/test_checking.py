@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.settings import ChannelRule, Slack
+from bot.setting_groups import ChannelRule, Slack
 from bot.slack.checking import SCOPES, check
 from bot.workspace.server import Workspace
 from tests.bot.fakes import lossy, settings

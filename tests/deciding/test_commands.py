@@ -12,7 +12,8 @@ from approvals.plan import Outcome
 from approvals.policy_file import PolicyFile
 from approvals.runners.sandbox import SandboxRunner
 from approvals.sandbox import bubblewrap
-from bot.settings import Runner, Settings
+from bot.setting_groups import Runner
+from bot.settings import Settings
 from bot.workflows.actions import Actions
 from bot.workflows.approval_messages import Run
 from tests.approvals.house import ANA, House, proposal

@@ -10,7 +10,8 @@ from approvals.credentials.reference import Scheme
 from approvals.sandbox import bubblewrap
 from bot.connectors import Connector, Health, approval_connectors, check_approvals
 from bot.keyring import KeyringError, modes, open_keyring
-from bot.settings import Approvals, Ledger, OnePassword, Runner, Settings, Vault
+from bot.setting_groups import Approvals, Ledger, OnePassword, Runner, Vault
+from bot.settings import Settings
 from bot.stores.ledger.ledger import open_ledger
 from tests.approvals.house import POLICY
 from tests.servers import free_port, need

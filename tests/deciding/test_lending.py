@@ -155,15 +155,13 @@ async def test_a23_a_store_that_is_away_leaves_everything_as_it_was(
     assert said == "Its credential could not be had: the store is down. Nothing was done."
 
 
-@pytest.mark.parametrize("lacking", ["broker", "borrower", "reference"])
+@pytest.mark.parametrize("lacking", ["broker", "borrower"])
 async def test_nobody_is_asked_about_what_could_not_be_lent(lacking: str, gate: House, store: StrictStore) -> None:
-    credential = "a-password-by-mistake" if lacking == "reference" else REFERENCE
-    allow(gate, "restart-workload", needs="production-writes", credential=credential)
+    allow(gate, "restart-workload", needs="production-writes", credential=REFERENCE)
     target = Target() if lacking == "borrower" else LentTarget()
     async with runner(gate, target, None if lacking == "broker" else store):
         why = await unprepared(gate, proposal())
-    assert ("nothing can be lent" in why) == (lacking != "reference")
-    assert "a-password" not in why
+    assert "nothing can be lent" in why
     assert (store.calls, target.asked) == ([], [])
 
 

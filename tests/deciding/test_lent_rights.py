@@ -16,8 +16,9 @@ from approvals.ballot import State
 from approvals.credentials import secret
 from approvals.runners.kubernetes import live
 from approvals.runners.kubernetes.api import Answered
-from bot.settings import Runner, Settings
-from bot.settings import Vault as VaultSettings
+from bot.setting_groups import Runner
+from bot.setting_groups import Vault as VaultSettings
+from bot.settings import Settings
 from tests.approvals.house import ANA, House, proposal
 from tests.deciding.acting import allow, at_work, unprepared
 from tests.kubernetes import runner_house

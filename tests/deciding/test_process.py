@@ -11,7 +11,8 @@ from approvals.sandbox.port import SandboxUnavailable
 from bot.deciding import open_sandbox
 from bot.demo.show import INCIDENTS
 from bot.running import running
-from bot.settings import Approvals, Http, Runner, Settings, Telemetry, Vault
+from bot.setting_groups import Approvals, Http, Runner, Telemetry, Vault
+from bot.settings import Settings
 from tests.approvals.house import POLICY
 from tests.deciding.test_connectors import IMAGE
 from tests.kubernetes import runner_house

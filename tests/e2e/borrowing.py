@@ -22,7 +22,8 @@ from approvals.audit import Entry, Kind
 from approvals.credentials import secret
 from bot.embedded import servers
 from bot.running import running
-from bot.settings import ApiToken, Approvals, Http, Redis, Settings, Slack, Telemetry, Temporal
+from bot.setting_groups import ApiToken, Approvals, Http, Redis, Slack, Telemetry, Temporal
+from bot.settings import Settings
 from bot.stores.connection import connect
 from bot.stores.ledger.ledger import Ledger, open_ledger
 from bot.stores.ledger.rows import RequestRow

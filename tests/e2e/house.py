@@ -15,7 +15,8 @@ from bot.demo.show import INCIDENTS
 from bot.embedded import servers
 from bot.embedded.child import Child
 from bot.running import running
-from bot.settings import Alerts, AlertSource, ChannelRule, Http, Redis, Settings, Slack, Telemetry, Temporal
+from bot.setting_groups import Alerts, AlertSource, ChannelRule, Http, Redis, Slack, Telemetry, Temporal
+from bot.settings import Settings
 from bot.slack.checking import SCOPES
 from bot.workspace.manifest import Manifest
 from bot.workspace.server import Workspace, serve

@@ -141,7 +141,11 @@ def settings(workspace: Workspace, folder: Path, **more: str) -> dict[str, str]:
 
 def _bare(folder: Path) -> dict[str, str]:
     root = str(Path(__file__).parents[2])
-    return {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": root, "LANG": "C.UTF-8"}
+    # What is compiled once for each machine is not compiled once for each test.
+    cache = os.environ["XDG_CACHE_HOME"]  # noqa: TID251
+    return {
+        "PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": root, "LANG": "C.UTF-8", "XDG_CACHE_HOME": cache,
+    }  # fmt: skip
 
 
 def _runs(process: psutil.Process) -> bool:

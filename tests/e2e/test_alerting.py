@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from bot.settings import Prometheus
+from bot.setting_groups import Prometheus
 from tests.e2e.house import PATIENCE_S, House, at_work, mode, said
 from tests.e2e.processes import ran
 from tests.servers import answers, free_port, need, running

@@ -14,7 +14,8 @@ import pytest
 
 from approvals.audit import Kind
 from bot.embedded import servers
-from bot.settings import MongoDBDeployment, OnePassword, PostgresDeployment, Settings
+from bot.setting_groups import MongoDBDeployment, OnePassword, PostgresDeployment
+from bot.settings import Settings
 from bot.stores.ledger.ledger import open_ledger
 from bot.workspace.server import serve
 from tests.e2e.borrowing import LENDING, PASSWORD, USER, arranged, borrower, policy_text, short_of_connections, wrapped

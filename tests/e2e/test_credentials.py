@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from approvals.audit import Kind
-from bot.settings import Approvals, PostgresDeployment, Vault
+from bot.setting_groups import Approvals, PostgresDeployment, Vault
 from bot.slack.cards.approval_details import REASON_INPUT
 from tests.e2e.borrowing import (
     LENDING,

@@ -10,7 +10,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from agents.model.failures import Reason
-from bot.settings import Model
+from bot.setting_groups import Model
 from tests.anthropic_emulator.script import BreakOff, Call, Refuse, Say, Step, claim, concluding
 from tests.anthropic_emulator.server import Emulator, serve
 from tests.e2e.answers import PROVEN, proven, quotes

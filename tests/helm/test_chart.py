@@ -78,6 +78,8 @@ def test_the_policy_reaches_everybody_who_decides_or_acts() -> None:
 
 def test_the_worker_gets_a_token_for_vault_where_it_is_asked_for() -> None:
     chart = rendered({"worker": {"vaultAudience": "vault"}})
-    worker = next(each for each in chart if each["kind"] == "Deployment" and each["metadata"]["name"].endswith("worker"))
+    worker = next(
+        each for each in chart if each["kind"] == "Deployment" and each["metadata"]["name"].endswith("worker")
+    )
     names = {volume["name"] for volume in worker["spec"]["template"]["spec"]["volumes"]}
     assert "vault-token" in names

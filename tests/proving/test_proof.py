@@ -22,8 +22,9 @@ from bot.incident import IncidentId
 from bot.proving.fingerprints import print_of
 from bot.proving.opening import NoSuchIncident, prove_incident
 from bot.proving.proof import Ending, Proof
-from bot.settings import Alerts, Approvals, PostgresDeployment, Redis, Settings, Slack, Temporal, Vault
-from bot.settings import Proof as ProofSettings
+from bot.setting_groups import Alerts, Approvals, PostgresDeployment, Redis, Slack, Temporal, Vault
+from bot.setting_groups import Proof as ProofSettings
+from bot.settings import Settings
 from bot.slack.cards.approval import APPROVE
 from bot.stores.connection import connect
 from bot.stores.incidents import Incidents

@@ -10,7 +10,7 @@ from whenever import Instant, TimeDelta
 
 from bot.proving import recording
 from bot.proving.recording import Kind, LogHandler, Recorder, recorded
-from bot.settings import Telemetry
+from bot.setting_groups import Telemetry
 from bot.telemetry import traces
 
 

@@ -6,7 +6,8 @@ from pydantic import SecretStr
 
 from bot.demo.show import INCIDENTS
 from bot.running import running
-from bot.settings import Http, Settings, Slack, Telemetry
+from bot.setting_groups import Http, Slack, Telemetry
+from bot.settings import Settings
 from bot.slack.checking import SCOPES
 from bot.slack.http import PATH
 from bot.workspace.manifest import Manifest

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.settings import Telemetry
+from bot.setting_groups import Telemetry
 from bot.telemetry import logs
 
 SECRET = "xoxb-1234567890-abcdefghijklmnop"
