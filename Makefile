@@ -74,7 +74,7 @@ bench: setup ## measure speed and memory; the last line is one JSON object
 bench-redaction: setup ## measure what redaction finds, leaves alone and costs; the last line is one JSON object
 	$(BIN)/python -m benchmarks.redaction $(OPTIONS)
 
-mutants: setup ## how many small mistakes the tests notice (about 25 minutes; OPTIONS=--all takes hours); the last line is one JSON object
+mutants: setup ## how many small mistakes the tests notice (about 35 minutes; OPTIONS=--all takes hours); the last line is one JSON object
 	$(BIN)/python -m tests.mutants $(OPTIONS)
 
 pins: .uv/bin/uv ## resolve the pinned requirements again
