@@ -10,14 +10,13 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
-from temporalio.exceptions import TimeoutError as TimedOut
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from whenever import Instant
 
     from approvals.audit import Kind
-    from approvals.ballot import Answer, Ballot, Choice, Counted, Principal, State, Stranger, Terms, Voter
+    from approvals.ballot import Answer, Ballot, Choice, Counted, State
     from bot.workflows.approval_messages import (
         ACTIONS_QUEUE,
         Begin,
@@ -34,9 +33,9 @@ with workflow.unsafe.imports_passed_through():
         Told,
         Who,
     )
+    from bot.workflows.approval_words import ballot_of, ended, voter_of, voters_of, why
 
 UNKNOWN_WHO = "Who you are could not be checked just now. Nothing was counted: click again."
-NOT_STARTED = "no runner took it within a minute; it was never started"
 WENT_ON = "the investigation went on without it"
 LONGEST_REASON = 1_000
 
@@ -91,7 +90,7 @@ class ApprovalWorkflow:
         # After the await, on purpose: while we asked who this is, another vote, the deadline or a freeze may have
         # closed the ballot that we would have counted on.
         ballot, answer = self._ballot.cast(
-            _voter(known),
+            voter_of(known),
             Choice(cast.choice),
             account=cast.account,
             now=_now(),
@@ -156,12 +155,12 @@ class ApprovalWorkflow:
                     start_to_close_timeout=timedelta(minutes=1), schedule_to_close_timeout=timedelta(minutes=3),
                 )  # fmt: skip
             except ActivityError as error:
-                self._note(Kind.CANCELLED, state=State.CANCELLED, why=f"it could not be prepared: {_why(error)}")
+                self._note(Kind.CANCELLED, state=State.CANCELLED, why=f"it could not be prepared: {why(error)}")
                 return False
         self._sealed = await self._give("seal", self._id, Sealed)
         if self._sealed.refused:
             return False
-        self._ballot = _ballot(self._sealed)
+        self._ballot = ballot_of(self._sealed)
         if self._cancelled:
             self._turn(self._ballot.cancel(self._cancelled, now=_now()), actor="locum")
         self._redraw = True
@@ -184,7 +183,7 @@ class ApprovalWorkflow:
         if not self._is(State.APPROVED):
             return
         rechecked = await self._recheck()
-        voters = _voters(self._open, rechecked)
+        voters = voters_of(self._open, rechecked)
         self._turn(self._open.begin(voters, hindrance=rechecked.hindrance, now=_now()), actor="locum")
         await self._written()
         if not self._is(State.EXECUTING):
@@ -221,7 +220,7 @@ class ApprovalWorkflow:
                 heartbeat_timeout=_BEAT,
             )
         except ActivityError as error:
-            return _ended(error)
+            return ended(error)
 
     async def _lent(self) -> Ran:
         """A grant lasts until it is released or its time is up."""
@@ -342,54 +341,3 @@ class ApprovalWorkflow:
 
 def _now() -> Instant:
     return Instant.from_timestamp(workflow.time())
-
-
-def _ballot(sealed: Sealed) -> Ballot:
-    terms = Terms(
-        risk=sealed.risk,
-        quorum=sealed.quorum,
-        groups=frozenset(sealed.groups),
-        barred=frozenset(Principal(each) for each in sealed.barred),
-        policy_version=sealed.policy_version,
-        expires_at=Instant.parse_iso(sealed.expires_at),
-    )
-    return Ballot(terms=terms, items=sealed.items)
-
-
-def _voter(known: Known) -> Voter | Stranger:
-    if known.stranger:
-        return Stranger(why=known.stranger)
-    return Voter(
-        principal=Principal(known.principal),
-        groups=frozenset(known.groups),
-        known_at=Instant.parse_iso(known.known_at),
-    )
-
-
-def _voters(ballot: Ballot, rechecked: Rechecked) -> dict[Principal, Voter | Stranger]:
-    """Who voted, as they are known now; an account that is somebody else by now speaks for nobody."""
-    found: dict[Principal, Voter | Stranger] = {}
-    for vote, known in zip(ballot.votes, rechecked.voters, strict=False):
-        voter = _voter(known)
-        is_other = isinstance(voter, Voter) and voter.principal != vote.principal
-        found[vote.principal] = Stranger(why="the account belongs to somebody else now") if is_other else voter
-    return found
-
-
-def _ended(error: ActivityError) -> Ran:
-    cause = error.cause
-    if isinstance(cause, TimedOut):
-        if cause.type == TimeoutType.SCHEDULE_TO_START:
-            return Ran(outcome=State.FAILED, why=NOT_STARTED)
-        return Ran(outcome=State.UNKNOWN, why="the runner was not heard of any more")
-    if isinstance(cause, ApplicationError) and cause.type == "NotStarted":
-        return Ran(outcome=State.FAILED, why="the runner could not note that it begins; nothing was done")
-    return Ran(outcome=State.UNKNOWN, why="the runner failed in the middle")
-
-
-def _why(error: ActivityError) -> str:
-    if isinstance(error.cause, TimedOut):
-        return "no runner answered"
-    if isinstance(error.cause, ApplicationError):
-        return error.cause.message
-    return "the runner failed"
