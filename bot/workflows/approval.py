@@ -131,20 +131,19 @@ class ApprovalWorkflow:
         """From the dry run to the way back."""
         del begin
         helpers = [asyncio.create_task(self._keep_book()), asyncio.create_task(self._keep_drawn())]
-        try:
-            if await self._sealed_and_shown():
-                await self._decided()
-                await self._carried_out()
-            await self._written()
-            await self._shown()
-            await self._try("outcome", self._id)
-            await self._try("tell_incident", self._told())
-            await self._followed_up()
-        finally:
-            # Both at once: while the last entry is written, one more click may come.
-            await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._notes)
-            for helper in helpers:
-                helper.cancel()
+        if await self._sealed_and_shown():
+            await self._decided()
+            await self._carried_out()
+        await self._written()
+        await self._shown()
+        await self._try("outcome", self._id)
+        await self._try("tell_incident", self._told())
+        await self._followed_up()
+        # Both at once: while the last entry is written, one more click may come. Not in a `finally`: an instance that
+        # its worker drops is closed outside of its loop, where nothing can be waited for.
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._notes)
+        for helper in helpers:
+            helper.cancel()
 
     async def _sealed_and_shown(self) -> bool:
         """Whether people are asked."""

@@ -92,18 +92,17 @@ class IncidentWorkflow:
     @workflow.run
     async def run(self, start: Start) -> None:
         """From the first alert or question to the end of the quiet time."""
-        try:
-            await self._open(start)
-            fresh = asyncio.create_task(self._keep_fresh())
-            while await self._has_more():
-                if self._queue:
-                    await self._serve(self._queue.pop(0))
-                if self._is_long():
-                    fresh.cancel()
-                    self._go_on_in_a_new_run()
-            fresh.cancel()
-        finally:
-            await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._open(start)
+        fresh = asyncio.create_task(self._keep_fresh())
+        while await self._has_more():
+            if self._queue:
+                await self._serve(self._queue.pop(0))
+            if self._is_long():
+                fresh.cancel()
+                self._go_on_in_a_new_run()
+        fresh.cancel()
+        # Not in a `finally`: an instance that its worker drops is closed outside of its loop.
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _has_more(self) -> bool:
         """Waits for work; `False` when the incident was closed after its quiet time."""
@@ -194,8 +193,10 @@ class IncidentWorkflow:
             try:
                 await self._ask_for_credentials(about)
                 await asyncio.gather(*(self._specialist(session_id, name) for name in names))
-            finally:
+            except (ActivityError, asyncio.CancelledError):
                 await self._release()
+                raise
+            await self._release()
             await self._do("conclude", about, minutes=10)
             # The answer is there: to stop now would say that there is none.
             self._running = ""

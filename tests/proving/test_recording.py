@@ -28,6 +28,8 @@ def test_files_are_for_their_owner_alone_and_have_what_was_told(tmp_path: Path) 
         recorder.model({"messages": [{"content": "why\nis it \ud83d slow"}]})
         logger = logging.getLogger("of the test")
         logger.addHandler(LogHandler(recorder))
+        # An earlier test may have made the whole process quiet.
+        logger.setLevel(logging.WARNING)
         logger.warning("a line\nof two")
         logger.handlers.clear()
     for kind, told in ((Kind.MODEL, "is it"), (Kind.LOGS, "a line of two"), (Kind.TRACES, "")):
