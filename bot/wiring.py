@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from agents.model.asking import Called, Model
-from bot.lending import Openers
 from bot.setting_groups import PostgresDeployment
 from bot.settings import Settings
 from tools.errors import ToolRetry
@@ -22,6 +21,7 @@ from tools.postgres.sealed import SealedPostgres
 from tools.world import Cluster, Host, Logs, MongoDB, Network, Postgres, World
 
 if TYPE_CHECKING:
+    from bot.lending import Openers
     from tools.postgres.live import LivePostgres
 
 Reveal = Callable[[], str]
@@ -168,8 +168,11 @@ def _live_postgres(deployment: PostgresDeployment, user: str | None, password: R
     )
 
 
-def openers(settings: Settings) -> Openers:
+def openers(settings: Settings) -> "Openers":
     """How database clients are made of credentials that were lent."""
+    # It comes with the ledger, which a diagnosis in the terminal should not pay for.
+    from bot.lending import Openers
+
     postgres = {each.name: each for each in settings.postgres}
     mongodb = {each.name: each for each in settings.mongodb}
 

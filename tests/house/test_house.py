@@ -3,6 +3,8 @@
 import importlib
 import io
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -70,3 +72,10 @@ def test_the_pinned_files_hold_every_dependency() -> None:
     pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements/locum.txt").read_text(), re.MULTILINE))
     wanted = {re.split(r"[<>=~\[ ]", each)[0].lower() for each in project["dependencies"]}
     assert wanted <= pinned
+
+
+def test_a_diagnosis_in_the_terminal_pays_for_no_store_and_no_workflow_service() -> None:
+    heavy = ("sqlalchemy", "temporalio", "redis", "slack_bolt", "hvac", "kingfisher_sdk")
+    code = f"import sys, bot.terminal, bot.wiring; print([name for name in {heavy} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ended.stdout.strip() == "[]"
