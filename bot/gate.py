@@ -78,6 +78,7 @@ class Gate(Protocol):
 
         Raises:
             GateClosed: when it could not be recorded.
+            TimeoutError: when nobody knows yet whether it is counted; clicking again is safe.
         """
         ...
 

@@ -54,6 +54,7 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, gate: Gate
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DeskClosed, _closed)
     app.add_exception_handler(GateClosed, _closed)
+    app.add_exception_handler(TimeoutError, _closed)
     app.add_exception_handler(TooLarge, _too_large)
     app.add_exception_handler(Exception, _broken)
     app.include_router(asking)

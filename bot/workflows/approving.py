@@ -49,7 +49,8 @@ class Approvals:
 
         Raises:
             NoSuchBallot: when it is over, or never was.
-            WorkflowsAway: when it is not known to be counted.
+            WorkflowsAway: when it was not taken.
+            TimeoutError: when nobody knows yet whether it is counted; clicking again is safe.
         """
         handle = self._client.get_workflow_handle(workflow_id(request_id))
         try:
@@ -64,8 +65,8 @@ class Approvals:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NoSuchBallot(request_id) from error
             raise WorkflowsAway(f"the vote was not taken: {error.message}") from error
-        except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
-            raise WorkflowsAway("the vote was not taken in time") from error
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise TimeoutError("the vote was not answered in time") from error
         return reply
 
     async def cancel(self, request_id: str, why: str) -> None:

@@ -172,6 +172,9 @@ async def _step(own: House, rng: random.Random, each: Played) -> None:
     copies = 2 if happening == "twice" else 1
     was_in_group = account in own.people.in_group
     for answer in await asyncio.gather(*(_clicked(own, each.request_id, account, choice, key) for _ in range(copies))):
+        if answer is None and choice is Choice.APPROVE and was_in_group:
+            # Nobody answered in time: it may be counted all the same, and would be rightly.
+            each.counted.setdefault(PRINCIPALS[account], account)
         if answer not in (Counted.COUNTED, Counted.DECIDED):
             continue
         if choice is Choice.DENY:
@@ -187,7 +190,7 @@ async def _clicked(own: House, request_id: str, account: str, choice: Choice, ke
         return (
             await own.click(request_id, account, choice, key=key, reason="no" if choice is Choice.DENY else "")
         ).counted
-    except GateClosed:
+    except (GateClosed, TimeoutError):
         return None
 
 
