@@ -1,4 +1,4 @@
-"""The Jobs of one namespace, through the API server. The sandbox's only module that touches the `kubernetes` package.
+"""The Jobs of one namespace, through the API server. The sandbox's only module that reaches a cluster.
 
 Its credentials may create and delete Jobs, read pods, their logs and network policies, all in that one namespace.
 """
@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
-import yaml
 
 from approvals.sandbox.port import SandboxLost, SandboxUnavailable
+from tools.errors import ToolError
+from tools.kubernetes.connecting import connect
 from tools.kubernetes.fields import items, text
 
 MAX_ANSWER = 4 * 2**20
@@ -133,31 +134,10 @@ class LiveJobs:
             self._client = None
 
     async def _connect(self) -> Any:
-        # The package takes more than a second to import, and holds a loop up if it is done there.
-        api, config = await asyncio.to_thread(_library)
-        configuration = api.Configuration()
         try:
-            if self._kubeconfig is None and self._context is None and _is_in_cluster():
-                config.load_incluster_config(client_configuration=configuration)
-            else:
-                # May run a program that fetches a token.
-                async with asyncio.timeout(self._timeout_s):
-                    await config.load_kube_config(
-                        config_file=None if self._kubeconfig is None else str(self._kubeconfig),
-                        context=self._context,
-                        client_configuration=configuration,
-                        persist_config=False,
-                    )
-            configuration.retries = None
-            client = api.ApiClient(configuration)
-        except TimeoutError as e:
-            raise SandboxUnavailable("the credentials of the kubeconfig did not come in time") from e
-        except (config.ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as e:
-            # The loader walks the file unchecked: whatever is missing in it shows as one of these.
+            return await connect(kubeconfig=self._kubeconfig, context=self._context, timeout_s=self._timeout_s)
+        except ToolError as e:
             raise SandboxUnavailable(f"no cluster is configured for the sandbox: {e}") from e
-        # So that the cluster's audit log tells whose Jobs these are.
-        client.user_agent = "locum-runner"
-        return client
 
 
 class _NoAnswer(SandboxUnavailable):
@@ -194,15 +174,3 @@ def _said(answer: bytes) -> str:
     except orjson.JSONDecodeError:
         said = {}
     return text(said, "message") or answer[:200].decode("utf-8", errors="replace")
-
-
-def _library() -> tuple[Any, Any]:
-    from kubernetes.aio import client, config
-
-    return client, config
-
-
-def _is_in_cluster() -> bool:
-    from kubernetes.aio.config import incluster_config
-
-    return Path(incluster_config.SERVICE_TOKEN_FILENAME).is_file()
