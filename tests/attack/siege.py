@@ -170,7 +170,8 @@ class Siege:
                 key=secrets.token_hex(16), reason="no" if choice is Choice.DENY else "",
             )  # fmt: skip
             while True:
-                with contextlib.suppress(GateClosed):
+                # The same click again: whether it was recorded when its answer did not come in time, nobody knows.
+                with contextlib.suppress(GateClosed, TimeoutError):
                     answer = await self.gate.vote(click)
                     break
                 await asyncio.sleep(LOOK_EVERY_S)
