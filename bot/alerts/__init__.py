@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.alerts.payload import Batch, ParseError, read_json
 
-__all__ = ["Batch", "ParseError", "parse", "parse_any", "sources"]
+__all__ = ["Batch", "ParseError", "parse", "parse_any", "read_json", "sources"]
 
 Parse = Callable[[Mapping[str, Any]], Batch]
 

@@ -29,7 +29,7 @@ class _Alert(BaseModel):
 class _Payload(BaseModel):
     model_config = ConfigDict(strict=True, alias_generator=to_camel)
 
-    version: Literal["4"]
+    version: str
     group_key: str
     truncated_alerts: int = 0
     alerts: list[Any]
@@ -41,24 +41,37 @@ def parse(payload: Mapping[str, Any]) -> Batch:
     Raises:
         ParseError: when it is no version 4 payload, or none of its alerts can be read.
     """
+    return parse_as("alertmanager", "4", payload)
+
+
+def parse_as(source: str, version: str, payload: Mapping[str, Any]) -> Batch:
+    """The same for those who send this shape under a name and a version of their own.
+
+    Raises:
+        ParseError: when it is no payload of that version, or none of its alerts can be read.
+    """
     try:
         envelope = _Payload.model_validate(payload)
+        if envelope.version != version:
+            raise ParseError(f"not a payload of version {version}: version: {envelope.version[:20]!r}")
     except ValidationError as error:
-        raise ParseError(f"not an Alertmanager payload of version 4: {reasons(error)}") from error
-    alerts, rejected = each_of(envelope.alerts, lambda item: _alert(_Alert.model_validate(item), envelope.group_key))
+        raise ParseError(f"not a payload of version {version}: {reasons(error)}") from error
+    alerts, rejected = each_of(
+        envelope.alerts, lambda item: _alert(source, _Alert.model_validate(item), envelope.group_key)
+    )
     return usable(alerts, rejected, truncated=envelope.truncated_alerts)
 
 
 def parse_alerts(items: Sequence[object]) -> tuple[Alert, ...]:
     """Alerts in the shape of a webhook's `alerts[]`, as worlds give them; what cannot be read is left out."""
-    return tuple(each_of(items, lambda item: _alert(_Alert.model_validate(item), ""))[0])
+    return tuple(each_of(items, lambda item: _alert("alertmanager", _Alert.model_validate(item), ""))[0])
 
 
-def _alert(item: _Alert, group: str) -> Alert:
+def _alert(source: str, item: _Alert, group: str) -> Alert:
     # Alertmanager writes the year 1 where there is no end.
     ended = item.status == "resolved" and item.ends_at and not item.ends_at.startswith("0001-")
     return Alert(
-        source="alertmanager",
+        source=source,
         status=AlertStatus(item.status),
         labels=item.labels,
         annotations=item.annotations,

@@ -1,46 +1,28 @@
 """Locum's HTTP surface. Errors are JSON with one clear sentence; what went wrong inside is in the logs alone."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from whenever import Instant
 
-from bot.alerts import ParseError, parse, sources
 from bot.connectors import Connector, Health
 from bot.desk import Desk, DeskClosed
 from bot.gate import Gate, GateClosed
-from bot.setting_groups import AlertSource
 from bot.settings import Settings
-from bot.stores.connection import StoreError
-from bot.stores.inbox import Delivery, InboxFull
 from bot.telemetry import metrics
-from bot.telemetry.traces import span
+from bot.web.alerting import RETRY_AFTER_S, Alerting, TakesAlerts
+from bot.web.alerting import router as alerting
 from bot.web.approving import router as approving
 from bot.web.asking import router as asking
-from bot.web.guarding import TooLarge, body_of, is_known, is_on, may_send, principal
-
-RETRY_AFTER_S = 5
+from bot.web.guarding import TooLarge, is_known, principal
 
 _log = structlog.get_logger("locum.web")
 
 Healths = Callable[[], Awaitable[Sequence[Connector]]]
-
-
-class TakesAlerts(Protocol):
-    """Where accepted alerts are safe."""
-
-    async def append(self, delivery: Delivery) -> None:
-        """Takes a delivery durably."""
-        ...
-
-    async def keep_unreadable(self, source: str, body: bytes, reason: str) -> None:
-        """Keeps what did not parse."""
-        ...
 
 
 def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, gate: Gate | None, healths: Healths) -> FastAPI:
@@ -57,11 +39,10 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, gate: Gate
     app.add_exception_handler(TimeoutError, _closed)
     app.add_exception_handler(TooLarge, _too_large)
     app.add_exception_handler(Exception, _broken)
+    app.state.alerting = Alerting(settings.alerts, inbox)
+    app.include_router(alerting)
     app.include_router(asking)
     app.include_router(approving)
-
-    async def post_alerts(source: str, request: Request) -> JSONResponse:
-        return await _take(settings, inbox, source, request)
 
     async def get_health(request: Request) -> JSONResponse:
         found = await healths()
@@ -76,7 +57,6 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, gate: Gate
     async def get_metrics(_: Annotated[str, Depends(_scraper)]) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    app.add_api_route("/alerts/{source}", post_alerts, methods=["POST"])
     app.add_api_route("/health", get_health, methods=["GET"])
     app.add_api_route("/metrics", get_metrics, methods=["GET"])
     return app
@@ -85,45 +65,6 @@ def create_app(settings: Settings, *, inbox: TakesAlerts, desk: Desk, gate: Gate
 def _shown(one: Connector, *, in_detail: bool) -> dict[str, str]:
     shown = {"name": one.name, "health": str(one.health)}
     return {**shown, "detail": one.detail, "checked_at": str(one.checked_at)} if in_detail else shown
-
-
-async def _take(settings: Settings, inbox: TakesAlerts, source: str, request: Request) -> JSONResponse:
-    received_s = Instant.now().timestamp(unit="millisecond") / 1000
-    configured = getattr(settings.alerts, source, None) if source in sources() else None
-    if not isinstance(configured, AlertSource) or not is_on(configured):
-        raise HTTPException(404, "no such alert source")
-    if not may_send(configured, request.headers.get("authorization", "")):
-        metrics.ALERTS_REJECTED.labels(source=source, reason="unauthorized").inc()
-        raise HTTPException(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
-    body = await body_of(request, settings.alerts.max_body_bytes)
-    with span("webhook", source=source):
-        try:
-            batch = parse(source, body)
-        except ParseError as error:
-            metrics.ALERTS_REJECTED.labels(source=source, reason="unreadable").inc()
-            await _keep(inbox, source, body, str(error))
-            raise HTTPException(422, str(error)) from error
-        try:
-            if batch.alerts:
-                await inbox.append(Delivery(batch.alerts, received_s))
-        except (StoreError, InboxFull) as error:
-            _log.warning("alerts were not taken", source=source, reason=str(error))
-            raise HTTPException(503, "not taken, send it again", {"Retry-After": str(RETRY_AFTER_S)}) from error
-        metrics.ALERTS_RECEIVED.labels(source=source).inc(len(batch.alerts))
-        if batch.rejected:
-            metrics.ALERTS_REJECTED.labels(source=source, reason="alert").inc(len(batch.rejected))
-            await _keep(inbox, source, body, "; ".join(batch.rejected[:20]))
-        if batch.truncated:
-            _log.warning("the sender left alerts out", source=source, truncated=batch.truncated)
-    answer = {"accepted": len(batch.alerts), "rejected": list(batch.rejected), "truncated": batch.truncated}
-    return JSONResponse(answer, status_code=202)
-
-
-async def _keep(inbox: TakesAlerts, source: str, body: bytes, reason: str) -> None:
-    try:
-        await inbox.keep_unreadable(source, body, reason)
-    except StoreError as error:
-        _log.warning("an unreadable payload was not kept", source=source, reason=str(error))
 
 
 def _scraper(request: Request) -> str:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from bot.setting_groups import AlertSource, Http
+from bot.setting_groups import AlertSource, Http, SignedSource, SnsSource
 
 APPROVE = "approve"
 BODY_S = 15.0
@@ -21,9 +21,16 @@ class TooLarge(Exception):
     """The body is longer than it may be."""
 
 
-def is_on(source: AlertSource) -> bool:
-    """Whether any credential is configured; a source without one is off."""
-    return bool(source.tokens or (source.username and source.passwords))
+def ways(source: AlertSource | SnsSource) -> list[str]:
+    """How a source may show who it is, in words; a source without any is off."""
+    if isinstance(source, SnsSource):
+        return ["Amazon's signature"] if source.topics else []
+    by = {
+        "bearer token": bool(source.tokens),
+        "basic auth": bool(source.username and source.passwords),
+        "signature": isinstance(source, SignedSource) and bool(source.secrets),
+    }
+    return [way for way, is_set in by.items() if is_set]
 
 
 def may_send(source: AlertSource, authorization: str) -> bool:

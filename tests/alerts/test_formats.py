@@ -123,5 +123,5 @@ def test_a_mistake_is_named_with_its_place(body: bytes, reason: str) -> None:
 @pytest.mark.parametrize("version", ["3", "5", 4, None])
 def test_another_version_of_alertmanagers_payload_is_refused(version: object) -> None:
     body = json.dumps({"version": version, "groupKey": "g", "alerts": []}).encode()
-    with pytest.raises(ParseError, match="not an Alertmanager payload of version 4: version: "):
+    with pytest.raises(ParseError, match="not a payload of version 4: version: "):
         parse_any(body)

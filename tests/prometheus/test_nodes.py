@@ -15,7 +15,7 @@ from tools.prometheus.signals import SIGNALS
 from tools.world import World
 
 OF_NODES = tuple(name for name, signal in SIGNALS.items() if any(query.kind == "node" for query in signal.queries))
-HARDWARE = ("disk", "packet", "tcp", "network")
+HARDWARE = ("disk", "packet", "tcp", "network", "conntrack")
 """What a container without devices and traffic of its own may not have."""
 
 
@@ -30,6 +30,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     exporter: list[str | Path] = [
         need("prometheus-node-exporter", "prometheus-node-exporter"),
         f"--web.listen-address={target}",
+        "--collector.processes",
     ]
     server: list[str | Path] = [
         need("prometheus", "prometheus"),

@@ -108,10 +108,9 @@ class House:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.box, self.desk, self.sources, self.gate = Box(), Counter(), Sources(), Gatekeeper()
-        app = create_app(
-            Settings.model_validate(settings), inbox=self.box, desk=self.desk, gate=self.gate, healths=self.sources
-        )
-        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://locum")
+        self.settings = Settings.model_validate(settings)
+        self.app = create_app(self.settings, inbox=self.box, desk=self.desk, gate=self.gate, healths=self.sources)
+        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://locum")
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -14,6 +14,8 @@ from tests.web.house import Box, House
 GOOD = {"Authorization": "Bearer new-secret"}
 ALERT = {"name": "Disk full", "labels": {"host": "db-1"}}
 
+BY_TOKEN = sorted(set(sources()) - {"cloudwatch"})
+
 
 ALERTS: dict[str, Any] = {
     "generic": {"tokens": ["old-secret", "new-secret"], "username": "am", "passwords": ["old-word", "new:word"]},
@@ -184,9 +186,9 @@ BODIES = st.one_of(
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(body=BODIES, source=st.sampled_from(sorted(sources())), kind=st.sampled_from(["", "application/json", "x/y"]))
+@given(body=BODIES, source=st.sampled_from(BY_TOKEN), kind=st.sampled_from(["", "application/json", "x/y"]))
 async def test_nothing_that_anyone_sends_breaks_the_intake(body: bytes, source: str, kind: str) -> None:
-    house = House({"alerts": {name: {"tokens": ["new-secret"]} for name in sources()}})
+    house = House({"alerts": {name: {"tokens": ["new-secret"]} for name in BY_TOKEN}})
     async with house.client as web:
         reply = await web.post(f"/alerts/{source}", content=body, headers={**GOOD, "Content-Type": kind})
     assert reply.status_code in (202, 422)
