@@ -4,6 +4,7 @@ The two addresses in a message that are ever asked are Amazon's own, of the regi
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
 
+import asyncio
 import base64
 import binascii
 import re
@@ -21,7 +22,11 @@ from cryptography.x509 import load_pem_x509_certificate
 TIMEOUT_S = 5.0
 MOST_BYTES = 65_536
 MOST_CERTIFICATES = 20
+BETWEEN_S = 5.0
+"""Between two certificates that are fetched: strangers must not make Locum ask Amazon as often as they like."""
 _ARN = re.compile(r"arn:aws(?:-cn|-us-gov)?:sns:(?P<region>[a-z]{2}(?:-[a-z]+){1,3}-\d):\d{12}:[A-Za-z0-9_.-]{1,256}")
+_CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9a-f]{1,64}\.pem")
+_ANY = re.compile(r"/.*")
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -67,6 +72,7 @@ class Sns:
         self._topics = topics
         self._amazon = amazon
         self._certificates: dict[str, bytes] = {}
+        self._fetched_at = float("-inf")
 
     async def is_theirs(self, message: Mapping[str, Any]) -> bool:
         """Whether Amazon signed it for one of the topics.
@@ -78,7 +84,7 @@ class Sns:
         fields = _SIGNED.get(str(message.get("Type")), ())
         known = _ARN.fullmatch(topic) if isinstance(topic, str) and topic in self._topics else None
         url = message.get("SigningCertURL")
-        if known is None or not fields or not _is_amazons(url, known["region"], "/SimpleNotificationService-"):
+        if known is None or not fields or not _is_amazons(url, known["region"], _CERTIFICATE):
             return False
         try:
             signature = base64.b64decode(str(message.get("Signature")), validate=True)
@@ -94,20 +100,25 @@ class Sns:
         """
         url, topic = message.get("SubscribeURL"), str(message.get("TopicArn"))
         region = _ARN.fullmatch(topic)
-        if region is None or not _is_amazons(url, region["region"], "/"):
+        if region is None or not _is_amazons(url, region["region"], _ANY):
             raise OSError("the subscription's address is not Amazon's")
         await self._amazon.get(str(url))
         _log.info("subscription confirmed", topic=topic)
 
     async def _certificate(self, url: str) -> bytes:
         if url not in self._certificates:
+            now = asyncio.get_running_loop().time()
+            if now - self._fetched_at < BETWEEN_S:
+                raise OSError("another certificate was fetched only now")
+            self._fetched_at = now
+            pem = await self._amazon.get(url)
             if len(self._certificates) >= MOST_CERTIFICATES:
                 self._certificates.clear()
-            self._certificates[url] = await self._amazon.get(url)
+            self._certificates[url] = pem
         return self._certificates[url]
 
 
-def _is_amazons(url: object, region: str, path: str) -> bool:
+def _is_amazons(url: object, region: str, path: re.Pattern[str]) -> bool:
     if not isinstance(url, str) or not url.isascii() or any(each in url for each in "\\ \t\r\n"):
         return False
     try:
@@ -117,7 +128,7 @@ def _is_amazons(url: object, region: str, path: str) -> bool:
         return False
     host = f"sns.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
     # `netloc`, not only the host: a user name in front of it, or a port behind, is nothing that Amazon writes.
-    return parts.scheme == "https" and parts.netloc == host and port is None and parts.path.startswith(path)
+    return parts.scheme == "https" and parts.netloc == host and port is None and bool(path.fullmatch(parts.path))
 
 
 def _is_signed(message: Mapping[str, Any], fields: tuple[str, ...], signature: bytes, pem: bytes) -> bool:

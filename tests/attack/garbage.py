@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from tests.attack import vendors
 from tests.attack.bodies import BODIES, Json, alertmanager, decision, generic, interaction, question, word
 from tests.attack.wire import Door, Made, framing, http, protocol
 
@@ -292,6 +293,7 @@ def _named(name: str, *makers: _Maker) -> tuple[tuple[str, _Maker], ...]:
 _ENDPOINTS: tuple[tuple[tuple[str, _Maker], ...], ...] = (
     _named("POST /alerts/alertmanager", *_ALERTS),
     _named("POST /alerts/generic", *_GENERIC),
+    _named("POST /alerts of those who sign", vendors.unsigned, vendors.unsigned, vendors.not_amazons),
     _named("POST /diagnose", *_ASK),
     _named("GET /status", *_status("")),
     _named("GET /status/events", *_status("/events"), _cursor),

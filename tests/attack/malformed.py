@@ -40,6 +40,7 @@ from bot.workspace.server import Workspace, serve
 from tests.attack import replaying
 from tests.attack.counts import Counts
 from tests.attack.garbage import Door, Shot, shot
+from tests.attack.vendors import TOPIC
 from tests.blocks import requests as sample
 from tests.servers import free_port
 
@@ -276,6 +277,8 @@ def _settings(
         "alerts": {
             "alertmanager": {"tokens": [door.alert_token]},
             "generic": {"username": door.user, "passwords": [door.password]},
+            **{name: {"secrets": [door.signing_secret]} for name in ("grafana", "pagerduty", "sentry")},
+            "cloudwatch": {"topics": [TOPIC]},
         },
         "redis": {"url": endpoints.redis_url},
         "temporal": {"address": endpoints.temporal_address},

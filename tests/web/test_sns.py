@@ -140,5 +140,21 @@ async def test_a_certificate_is_fetched_once(key: rsa.RSAPrivateKey, amazon: Hel
     assert len(amazon.asked) == 1
 
 
+async def test_strangers_do_not_make_locum_ask_amazon_as_often_as_they_like(
+    key: rsa.RSAPrivateKey, amazon: Held
+) -> None:
+    house = House({"alerts": ALERTS})
+    async with house.client as web:
+        house.app.state.alerting = Alerting(house.settings.alerts, house.box, amazon)
+        right = signed(key, notification())
+        assert (await web.post("/alerts/cloudwatch", json=right)).status_code == 202
+        for number in range(20):
+            other = {**right, "SigningCertURL": f"{HOST}/SimpleNotificationService-{number}a.pem"}
+            assert (await web.post("/alerts/cloudwatch", json=other)).status_code == 503
+        # Whose certificate is known gets in all the while.
+        assert (await web.post("/alerts/cloudwatch", json=right)).status_code == 202
+    assert len(amazon.asked) == 1
+
+
 async def test_without_a_topic_there_is_no_such_source(key: rsa.RSAPrivateKey, amazon: Held) -> None:
     assert await sent(House({"alerts": {}}), amazon, signed(key, notification())) == 404
