@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import cast
 
 from whenever import Instant
 
@@ -89,7 +88,7 @@ class Entry:
     at: Instant
     request_id: str | None
     actor: str
-    facts: Mapping[str, Json]
+    facts: Mapping[str, Fact]
     previous: str
     """The hash of the entry before it."""
     hash: str
@@ -147,7 +146,7 @@ def following(previous: Entry | None, draft: Draft) -> Entry:
     seq, before = (previous.seq + 1, previous.hash) if previous else (1, GENESIS)
     unsealed = Entry(
         seq=seq, kind=draft.kind, at=draft.at, request_id=draft.request_id, actor=draft.actor,
-        facts=cast("dict[str, Json]", draft.facts), previous=before, hash="",
+        facts=draft.facts, previous=before, hash="",
     )  # fmt: skip
     return replace(unsealed, hash=_seal(unsealed))
 
@@ -164,13 +163,14 @@ def restored(
     seal: object,
 ) -> Entry | Unreadable:
     """The entry of these stored columns; whether it is sound is for `verify` to say."""
-    texts = (kind, at, actor, facts, previous, seal, "" if request_id is None else request_id)
-    if not all(isinstance(text, str) for text in texts):
-        return Unreadable(seq=seq, why="a column is not text")
-    kind, at, actor, facts, previous, seal, _ = cast("tuple[str, ...]", texts)
+    match kind, at, request_id, actor, facts, previous, seal:
+        case str(), str(), str() | None, str(), str(), str(), str():
+            pass
+        case _:
+            return Unreadable(seq=seq, why="a column is not text")
     try:
         entry = Entry(
-            seq=seq, kind=Kind(kind), at=Instant.parse_iso(at), request_id=cast("str | None", request_id), actor=actor,
+            seq=seq, kind=Kind(kind), at=Instant.parse_iso(at), request_id=request_id, actor=actor,
             facts=_facts(facts), previous=previous, hash=seal,
         )  # fmt: skip
     except ValueError as error:
@@ -214,7 +214,8 @@ class Verification:
         found = self._fault(entry)
         if found:
             return Broken(seq=entry.seq, fault=found[0], what=f"entry {entry.seq} {found[1]}")
-        self._head = cast("Entry", entry)
+        assert isinstance(entry, Entry)  # noqa: S101 - what cannot be read is a fault
+        self._head = entry
         return None
 
     def end(self) -> Intact | Broken:

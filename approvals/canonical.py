@@ -7,8 +7,8 @@ strings are NFC, keys are sorted and unique, numbers are integers. A fraction is
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeGuard
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 """What `read` gives: strings in NFC, no float."""
@@ -28,9 +28,7 @@ def canonical(value: object) -> bytes:
         NotCanonical: when it holds a float, a key that is no string or is there twice after NFC, a lone surrogate, an
             integer over 64 bits, or any other type.
     """
-    return json.dumps(
-        _checked(value, "$", 0), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    return json.dumps(_checked(value, "$", 0), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def digest(tag: str, value: object) -> str:
@@ -79,12 +77,19 @@ def _checked(value: object, where: str, depth: int) -> Json:
         if not _LEAST <= value <= _MOST:
             raise NotCanonical(f"{where}: an integer of more than 64 bits; expected a decimal string")
         return int(value)
-    if isinstance(value, list | tuple):
-        items = cast("list[object]", value)
-        return [_checked(item, f"{where}[{place}]", depth + 1) for place, item in enumerate(items)]
-    if isinstance(value, Mapping):
-        return _mapping(cast("Mapping[object, object]", value), where, depth)
+    if _is_list(value):
+        return [_checked(item, f"{where}[{place}]", depth + 1) for place, item in enumerate(value)]
+    if _is_mapping(value):
+        return _mapping(value, where, depth)
     raise NotCanonical(f"{where}: {type(value).__name__}; expected text, integer, true, false, null, list or mapping")
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, list | tuple)
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    return isinstance(value, Mapping)
 
 
 def _mapping(value: Mapping[object, object], where: str, depth: int) -> Json:

@@ -27,6 +27,14 @@ _LIVE = Live()
 _ROUNDS = 8
 """A mark may make what stood beside it tell; nearly always the second look finds nothing more."""
 
+_LONGEST_SHAPE = 1024
+"""Characters that a stream keeps back for a secret nobody told us of; longer ones find no clean cut, and stay whole."""
+
+_WIDEST = 12
+"""Characters that one of a live value may become: an escape of six, escaped once more."""
+
+_FIRST = b"any text"
+
 
 def hide(value: str) -> None:
     """From now on `value` is taken out of every text, in whatever encoding; `unhide` ends that.
@@ -75,11 +83,12 @@ def redact_fields(value: Any) -> Any:
 
 def redacting_stream() -> Stream:
     """Redacts a text that comes in pieces; a secret that is split between two is found."""
-    return Stream(redact, margin=lambda: 1024 + 12 * _LIVE.longest)
+    return Stream(redact, margin=lambda: _LONGEST_SHAPE + _WIDEST * _LIVE.longest)
 
 
 def warm() -> None:
     """Loads all rules now rather than at the first text that needs them; up to some seconds, in a thread."""
     for shape in SHAPES:
         compiled(shape.form)
-    scanner().scan(b"the first scan costs more than those that follow")
+    # The first scan costs more than those that follow.
+    scanner().scan(_FIRST)

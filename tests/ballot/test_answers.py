@@ -65,3 +65,19 @@ def test_the_merge_key_is_a_digest_of_a_kind_of_its_own() -> None:
     what = proposal(restart())
     told = {"incident": "inc_1", "actions": [action.to_json() for action in what.actions]}
     assert what.merge_key("inc_1") == digest("locum.proposal.v1", told)
+
+
+def test_an_approval_that_decides_says_so_and_what_stops_it_later_is_kept() -> None:
+    approved, answer = ballot().cast(voter("ada"), Choice.APPROVE, account="U1", now=NOW)
+    assert answer == Answer(counted=Counted.DECIDED, text="Approved. It runs now.")
+    stopped = approved.begin({Principal("ada"): voter("ada")}, hindrance="changes are frozen", now=NOW)
+    assert (stopped.state, stopped.why) == (State.CANCELLED, "changes are frozen")
+    assert stopped.told() == "It was cancelled: changes are frozen. Nothing was done."
+    ended = approved.begin({Principal("ada"): voter("ada")}, hindrance="", now=NOW).end(State.SUCCEEDED, now=NOW)
+    assert (ended.state, ended.why) == (State.SUCCEEDED, "")
+
+
+def test_a_denial_says_that_nothing_will_be_done() -> None:
+    denied, answer = ballot().cast(voter("ada"), Choice.DENY, account="U1", now=NOW)
+    assert answer == Answer(counted=Counted.DECIDED, text="Denied. Nothing will be done.")
+    assert denied.told() == "It was denied by ada at 2026-03-01 12:00 UTC."

@@ -80,10 +80,10 @@ def tried(part: str, sample: int | None, seed: int, *, show: bool) -> dict[str, 
 
 def _copy(part: str, modules: Sequence[Path]) -> None:
     tests = PARTS[part][1]
-    for name in ("agents", "approvals", "bot", "docs", "tools", *tests):
+    # All tests: those that have to notice share builders with others.
+    for name in ("agents", "approvals", "bot", "docs", "tests", "tools"):
         shutil.copytree(ROOT / name, name, ignore=shutil.ignore_patterns("__pycache__", "node_modules", ".*"))
-    for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
-        shutil.copy(ROOT / name, name)
+    shutil.copy(ROOT / "pyproject.toml", "pyproject.toml")
     between = "\n    "
     written = _CONFIG.format(modules=between.join(map(str, modules)), tests=between.join(tests))
     Path("setup.cfg").write_text(written)

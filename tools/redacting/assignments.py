@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tools.redacting.looks import is_identifier, is_made_up, is_placeholder, is_random, is_verdict, is_worded
 from tools.redacting.marks import Kind, Span
-from tools.redacting.names import Strength, is_header, strength
+from tools.redacting.names import Strength, header, strength
 
 _LONGEST = 4096
 """Characters of a quoted value; what is longer is cut there, and the next round goes on behind."""
@@ -71,10 +71,19 @@ _BARE = re.compile(r"(?:[^\s\"'`\x00&<>]++|(?<=[^\s\"'`\x00=:,;(\[{])[\"'`](?=\w
 _TAIL = re.compile(r"(?:[,;](?:\s|$|[\w.\[\]-]{1,80}[=:]|\\?[\"'])|\\+[nrt\"']|%26).*", re.DOTALL)
 _SENTENCE = re.compile(r"^[A-Z][A-Z0-9_]*=[^\s=\"'`$#\x00][^\n\r=\"'`\x00#]{3,256}(?<=[^\s])(?=\s*$)", re.MULTILINE)
 _CUTTING = frozenset(",;\\%")
+_STOPS = ".,;:"
+_BLANK = " \t"
+_BEFORE = " \t-#\"'{"
+"""What may stand before a name at the beginning of its line."""
+_BEHIND = "\r\n,"
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _BLOCK = re.compile(
     r"[|>][+-]?[ \t]*(?:#[^\n]*)?\r?\n(?P<body>(?P<indent>[ \t]+)[^\n]{0,512}(?:\n(?P=indent)[^\n]{0,512}){0,40}+)"
 )
+_SHORTEST_BARE = 6
+"""Characters of the shortest authorization without a scheme."""
+_SEVERAL = ("digest", "aws4", "hawk", "mac", "oauth")
+"""Schemes with several values, the rest of the line."""
 _SCHEME = re.compile(
     r"(?:(?:bearer|basic|token|digest|negotiate|ntlm|hawk|mac|oauth|apikey|api-?key|api-?token|key|sso-key|genie-?key"
     r"|aws4-hmac-sha256|splunk|ssws|dpop|gssapi|snowflake)(?:[ \t+]|%20)+)?(?=[^\s])",
@@ -117,9 +126,9 @@ def _starts(text: str, lower: str) -> list[int]:
 
 def _value(text: str, found: re.Match[str], told: Strength) -> Span | None:
     name, sign, at = found["name"], found["sign"].strip(), found.end()
-    header = is_header(name)
-    if header and sign and sign != ",":
-        return _header(text, at, header, name)
+    held = header(name)
+    if held and sign and sign != ",":
+        return _header(text, at, held, name)
     if sign == ">" and text[found.start() - 1 : found.start()] not in {"<", ":"}:
         return None
     if not sign and not found["sign"]:
@@ -162,7 +171,7 @@ def _closed(text: str, quote: str, start: int) -> int:
 
 
 def _escaped(text: str, start: int, quote: int) -> bool:
-    bare = text[max(start, quote - 64) : quote]
+    bare = text[start:quote]
     return (len(bare) - len(bare.rstrip("\\"))) % 2 == 1
 
 
@@ -187,11 +196,11 @@ def _trimmed(value: str) -> str:
     """`value` without what ends the sentence or the brackets that it stands in."""
     if not _CUTTING.isdisjoint(value):
         value = _TAIL.sub("", value)
-    value = value.rstrip(".,;:")
+    value = value.rstrip(_STOPS)
     for _ in range(_TRIES):
         if value[-1:] not in _CLOSERS or value.count(value[-1]) <= value.count(_CLOSERS[value[-1]]):
             break
-        value = value[:-1].rstrip(".,;:")
+        value = value[:-1].rstrip(_STOPS)
     return value
 
 
@@ -218,7 +227,7 @@ def _alone(text: str, found: re.Match[str], end: int) -> bool:
     """Whether name and value are a line of their own, as in YAML, or a query, as in `a:b`."""
     before = text[max(0, found.start() - 40) : found.start()].rpartition("\n")[2]
     behind = text[end : end + 2]
-    return not before.strip(" \t-#\"'{") and (not behind.strip(" \t") or behind[0] in "\r\n,")
+    return not before.strip(_BEFORE) and (not behind.strip(_BLANK) or behind[0] in _BEHIND)
 
 
 _NAMED = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z0-9]+(?:-[a-z0-9]+)*$")
@@ -244,23 +253,29 @@ def _is_secret(value: str, told: Strength, *, loose: bool) -> bool:
     return not (loose and (is_worded(value) or (told is Strength.STRONG and len(value) < 8)))
 
 
-def _header(text: str, at: int, header: str, name: str) -> Span | None:
-    opened = _OPENED.match(text, at)
-    start = opened.end() if opened else at
-    if header == "cookie":
-        if not _PAIR.match(text, start):
-            return None
-        whole = _LINE.match(text, start)
-        end = whole.end() if whole else start
-        if name.lower().startswith("set"):
-            end = min(end, *(cut for cut in (text.find(";", start, end),) if cut > 0), end)
-        return Span(start, start + len(text[start:end].rstrip()), Kind.COOKIE)
-    scheme = _SCHEME.match(text, start)
-    known = bool(scheme and scheme[0])
-    start = scheme.end() if scheme else start
-    several = known and scheme is not None and scheme[0].lower().startswith(("digest", "aws4", "hawk", "mac", "oauth"))
-    whole = (_LINE if several else _WORD).match(text, start)
-    value = whole[0].rstrip() if whole else ""
-    if is_placeholder(value) or (not known and (is_worded(value.replace("=", "")) or len(value) < 6)):
+def _header(text: str, at: int, held: Kind, name: str) -> Span | None:
+    start = _past(_OPENED, text, at)
+    if held is Kind.COOKIE:
+        return _cookie(text, start, name)
+    scheme = text[start : _past(_SCHEME, text, start)].lower()
+    start += len(scheme)
+    value = text[start : _past(_LINE if scheme.startswith(_SEVERAL) else _WORD, text, start)].rstrip()
+    if is_placeholder(value) or (not scheme and (is_worded(value.replace("=", "")) or len(value) < _SHORTEST_BARE)):
         return None
     return Span(start, start + len(value), Kind.AUTHORIZATION)
+
+
+def _cookie(text: str, start: int, name: str) -> Span | None:
+    if not _PAIR.match(text, start):
+        return None
+    value = text[start : _past(_LINE, text, start)]
+    if name.lower().startswith("set"):
+        # What follows says where and how long it holds.
+        value = value.partition(";")[0]
+    return Span(start, start + len(value.rstrip()), Kind.COOKIE)
+
+
+def _past(form: re.Pattern[str], text: str, at: int) -> int:
+    """Where what has this form and begins there ends; there, when nothing has."""
+    found = form.match(text, at)
+    return found.end() if found else at

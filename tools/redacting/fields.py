@@ -1,7 +1,8 @@
 """Redacts structured values: by key, by what an object is, and every text within. Pure."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from typing import Any, TypeGuard
 
 from tools.redacting.looks import is_identifier, is_placeholder, is_random
 from tools.redacting.marks import MARK, Kind, mark
@@ -17,18 +18,18 @@ class Fields:
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         self._redact = redact
-        self._seen: dict[str, str] = {}
+        self._remembered = cache(redact)
 
     def redacted(self, value: Any) -> Any:
         """A copy of `value`; what is no plain JSON value is left as it is, save bytes, which become redacted text."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, bytes | bytearray):
-            return self._text(value.decode("utf-8", "replace"))
-        if isinstance(value, Mapping):
-            return self._mapping(cast("Mapping[Any, Any]", value))
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self.redacted(part) for part in cast("list[Any]", value)]
+            return self._text(value.decode(errors="replace"))
+        if _is_mapping(value):
+            return self._mapping(value)
+        if _is_several(value):
+            return [self.redacted(part) for part in value]
         return value
 
     def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -61,20 +62,22 @@ class Fields:
         return self._hidden(value, Kind.VALUE)
 
     def _hidden(self, value: Any, kind: Kind) -> Any:
-        if isinstance(value, Mapping):
-            known = cast("Mapping[Any, Any]", value)
-            return {self._key(key): self._hidden(part, kind) for key, part in known.items()}
-        if isinstance(value, list | tuple):
-            return [self._hidden(part, kind) for part in cast("list[Any]", value)]
+        if _is_mapping(value):
+            return {self._key(key): self._hidden(part, kind) for key, part in value.items()}
+        if _is_several(value):
+            return [self._hidden(part, kind) for part in value]
         if value is None or isinstance(value, bool):
             return value
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else str(value)
+        text = value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value)
         return text if is_placeholder(text) or MARK.fullmatch(text) else mark(kind, text)
 
     def _text(self, text: str) -> str:
-        if len(text) > _REMEMBERED:
-            return self._redact(text)
-        found = self._seen.get(text)
-        if found is None:
-            found = self._seen[text] = self._redact(text)
-        return found
+        return self._redact(text) if len(text) > _REMEMBERED else self._remembered(text)
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_several(value: Any) -> TypeGuard[Collection[Any]]:
+    return isinstance(value, list | tuple | set | frozenset)

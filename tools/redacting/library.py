@@ -27,7 +27,7 @@ def worth_a_scan(text: str) -> bool:
 
 
 def _is_opaque(run: str) -> bool:
-    if run.isdigit() or _HEX.match(run):
+    if _HEX.match(run):
         return False
     if run.isalpha():
         # Words in camel case change case between words; generators, anywhere.
@@ -39,17 +39,17 @@ def tokens(text: str) -> Iterator[Span]:
     """Where the library finds a token."""
     if not worth_a_scan(text):
         return
-    raw = text.encode("utf-8", "surrogatepass") if not text.isascii() else text.encode()
+    raw = text.encode(errors="surrogatepass")
     for finding in scanner().scan(raw):
         place = finding.location
         start, end = place["start_offset"], place["end_offset"]
-        if not text.isascii():
-            start = len(raw[:start].decode("utf-8", "surrogatepass"))
-            end = start + len(raw[place["start_offset"] : end].decode("utf-8", "surrogatepass"))
+        if len(raw) > len(text):
+            # The library counts bytes.
+            start, end = (len(raw[:offset].decode(errors="surrogatepass")) for offset in (start, end))
         if behind := _REST.match(text, end):
             # Rules say how long a token is at least or was once.
             end = behind.end()
-        if start < end and "\x00" not in text[start:end] and not is_placeholder(text[start:end]):
+        if "\x00" not in text[start:end] and not is_placeholder(text[start:end]):
             yield Span(start, end, Kind.TOKEN)
 
 

@@ -105,6 +105,8 @@ _RUN = re.compile(r"[A-Za-z0-9+]{16,}")
 _DIGIT = re.compile(r"\d")
 _CHANGE = re.compile(r"[a-z](?=[A-Z])|[A-Z](?=[a-z])")
 _LETTER = re.compile(r"[A-Za-z]")
+_AROUND = "'\"`.,:;!?()[]{}<>"
+_UNJOINED = str.maketrans("", "", "-")
 
 
 def is_placeholder(value: str) -> bool:
@@ -139,7 +141,7 @@ def is_made_up(value: str) -> bool:
 
 def is_worded(value: str) -> bool:
     """Whether it may be a word or a name of a sentence, rather than something made up to be hard to guess."""
-    return len(value) < 24 and not _DIGIT.search(value) and value.strip("'\"`.,:;!?()[]{}<>").replace("-", "").isalpha()
+    return len(value) < 24 and value.strip(_AROUND).translate(_UNJOINED).isalpha()
 
 
 def _mixed(run: str) -> bool:

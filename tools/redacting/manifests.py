@@ -4,6 +4,7 @@ When a text holds a Secret, the data of every object in it goes: better too much
 """
 
 import re
+import sys
 from collections.abc import Iterator
 
 from tools.redacting.looks import is_placeholder
@@ -11,7 +12,10 @@ from tools.redacting.marks import Kind, Span
 
 _SECRET = re.compile(r"(?i)\bkind\\{0,3}[\"']?\s{0,5}:\s{0,5}\\{0,3}[\"']?secret(?:list)?\b|\bSecret\{")
 _YAML = re.compile(r"^(?P<indent>[ \t]*(?:- {1,3})?)(?:string)?data:[ \t]*(?:#.*)?$", re.IGNORECASE | re.MULTILINE)
-_ENTRY = re.compile(r"[ \t]*[\"']?[\w.-]{1,253}[\"']?:[ \t]*(?P<value>.*?)[ \t\r]*$")
+_LINE = re.compile(r"^(?P<indent>[^\S\n]*+)(?P<bare>\S(?:.*\S)?)", re.MULTILINE)
+_NOWHERE = sys.maxsize
+_ENTRY = re.compile(r"[\"']?[\w.-]{1,253}[\"']?:[ \t]*+[\"']*+(?P<value>.*)")
+_QUOTES = "\"'"
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?$")
 _JSON = re.compile(r"(?i)(?P<quote>\\{0,3}\")(?:string)?data(?P=quote)\s{0,20}:\s{0,20}\{(?P<body>[^{}]*)")
 _JSON_VALUE = re.compile(
@@ -46,28 +50,19 @@ def _values(text: str, within: tuple[int, int], form: re.Pattern[str]) -> Iterat
 def _entries(text: str, header: re.Match[str]) -> Iterator[Span]:
     """The values of a YAML mapping, line by line, up to the first line that is indented no deeper than its key."""
     depth = _depth(header["indent"])
-    at = header.end() + 1
-    within: int | None = None
-    while at < len(text):
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        line = text[at:end]
-        bare = line.strip()
-        if bare and _depth(line[: len(line) - len(line.lstrip())]) <= depth:
+    within = _NOWHERE
+    for line in _LINE.finditer(text, header.end()):
+        indent = _depth(line["indent"])
+        if indent <= depth:
             return
-        entry = _ENTRY.match(line)
-        inner = within is not None and _depth(line[: len(line) - len(line.lstrip())]) > within
-        if bare and inner:
-            yield Span(at + line.index(bare), at + line.index(bare) + len(bare), Kind.MANIFEST)
-        elif entry and _BLOCK.match(entry["value"]):
-            within = _depth(line[: len(line) - len(line.lstrip())])
-        elif entry and bare[0] != "#":
-            within = _depth(line[: len(line) - len(line.lstrip())])
-            value = entry["value"].strip("\"'")
-            if not is_placeholder(value):
-                start = at + line.index(value, entry.start("value"))
-                yield Span(start, start + len(value), Kind.MANIFEST)
-        at = end + 1
+        if indent > within:
+            # A block, or a value that goes on.
+            yield Span(*line.span("bare"), Kind.MANIFEST)
+        elif entry := _ENTRY.match(text, *line.span("bare")):
+            within = indent
+            value = entry["value"].rstrip(_QUOTES)
+            if not _BLOCK.match(value) and not is_placeholder(value):
+                yield Span(entry.start("value"), entry.start("value") + len(value), Kind.MANIFEST)
 
 
 def _depth(indent: str) -> int:

@@ -3,6 +3,7 @@
 The fingerprint is keyed with bytes that live as long as the process, so it tells nobody what the secret was.
 """
 
+import hashlib
 import hmac
 import re
 import secrets
@@ -48,7 +49,7 @@ MARK = re.compile(rf"(\[redacted:(?:{'|'.join(Kind)}))(?::[0-9a-f]{{8}})?\]")
 
 def mark(kind: Kind, secret: str) -> str:
     """`[redacted:<kind>:<fingerprint>]`; the same for the same secret, in this process only."""
-    fingerprint = hmac.digest(_KEY, secret.encode("utf-8", "surrogatepass"), "sha256")[:4].hex()
+    fingerprint = hmac.digest(_KEY, secret.encode(errors="surrogatepass"), hashlib.sha256)[:4].hex()
     return f"[redacted:{kind}:{fingerprint}]"
 
 

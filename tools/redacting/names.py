@@ -3,6 +3,9 @@
 import re
 from enum import Enum
 from functools import lru_cache
+from string import digits
+
+from tools.redacting.marks import Kind
 
 
 class Strength(Enum):
@@ -67,8 +70,8 @@ _QUALIFIERS = frozenset(
         "new",
         "current",
         "previous",
-        "base64",
-        "b64",
+        "base",
+        "b",
         "encoded",
         "data",
         "raw",
@@ -84,8 +87,9 @@ _QUALIFIERS = frozenset(
         "v",
     ]
 )
-"""Words behind the one that counts."""
+"""Words behind the one that counts, without digits: `base` is also that of `base64`."""
 _ENDINGS = _QUALIFIERS | {""}
+_AROUND = "_.-$"
 _WORDS = re.compile(r"[_.\-$]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LAST = (
@@ -159,11 +163,10 @@ def strength(name: str) -> Strength:
 
 def _judged(spelled: str) -> Strength:
     # Only what it ends in counts: a token's type, count or name is no secret.
-    spelled = spelled.strip("_.-$")
     words = _WORDS.split(spelled)
-    while len(words) > 1 and words[-1].rstrip("0123456789") in _ENDINGS:
+    while len(words) > 1 and words[-1].rstrip(digits) in _ENDINGS:
         words.pop()
-    words[-1] = words[-1].rstrip("0123456789") or words[-1]
+    words[-1] = words[-1].rstrip(digits)
     joined = "".join(words)
     if not joined.endswith(_LAST) or _PLAIN.search(joined):
         return Strength.NONE
@@ -171,16 +174,14 @@ def _judged(spelled: str) -> Strength:
         return Strength.PASSWORD
     if _STRONG.search(joined):
         return Strength.STRONG
-    if not words[-1]:
-        return Strength.NONE
     if _FAINT.search("_".join(words)):
         return Strength.FAINT
     return Strength.WEAK if _WEAK.search(joined) else Strength.NONE
 
 
-def is_header(name: str) -> str:
-    """`authorization` or `cookie` when the name is that of such a header, else nothing."""
-    bare = name.lower().replace("_", "-").strip("-.$")
+def header(name: str) -> Kind | None:
+    """What a header of this name holds, when it is one of those whose whole value is a secret."""
+    bare = name.lower().rstrip(_AROUND)
     if bare.endswith("authorization"):
-        return "authorization"
-    return "cookie" if bare.endswith(("cookie", "cookies")) else ""
+        return Kind.AUTHORIZATION
+    return Kind.COOKIE if bare.endswith(("cookie", "cookies")) else None

@@ -32,14 +32,20 @@ class Shape:
 _BEFORE = 80
 
 
+_BLANKS = frozenset(("password", "pass", "pwd", "secret", "token", "user"))
+"""Words that stand for a value in examples."""
+_PADDING = "=="
+"""Padding of Base64 that is too long does no harm; one that is missing does."""
+
+
 def _real(value: str) -> bool:
-    return not is_placeholder(value) and value.lower() not in {"password", "pass", "pwd", "secret", "token", "user"}
+    return not is_placeholder(value) and value.lower() not in _BLANKS
 
 
 def _pair(value: str) -> bool:
     """Whether it is `user:password` in Base64, as of basic authentication."""
     try:
-        return b":" in base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+        return b":" in base64.b64decode(value + _PADDING)
     except binascii.Error:
         return False
 
@@ -168,7 +174,7 @@ _PLACES = (
 def _made_up(value: str) -> bool:
     """Whether it has a digit, or capitals as no words have them."""
     capitals = sum(map(str.isupper, value))
-    return any(map(str.isdigit, value)) or len(value) < 4 * capitals < 4 * (len(value) - 8)
+    return any(map(str.isdigit, value)) or (capitals > len(value) / 4 and len(value) - capitals > 8)
 
 
 _PREFIXED = (
@@ -225,7 +231,7 @@ def shapes(text: str) -> Iterator[Span]:
             secret = form.groupindex.get("secret", 0)
             for found in form.finditer(text):
                 start, end = found.span(secret)
-                if start < end and shape.holds(found[secret]) and _is_behind(shape.behind, text, found.start()):
+                if shape.holds(found[secret]) and _is_behind(shape.behind, text, found.start()):
                     yield Span(start, end, shape.kind)
     yield from _tails(text)
 

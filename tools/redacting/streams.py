@@ -51,10 +51,10 @@ class Stream:
     def _cuts(self, last: int) -> Iterator[int]:
         """Places to cut, best first: line ends, then spaces, then any."""
         for sign in ("\n", " "):
-            at = last
+            head = self._kept[:last]
             for _ in range(_TRIES):
-                at = self._kept.rfind(sign, 0, at)
-                if at <= 0:
+                head, found, _ = head.rpartition(sign)
+                if not found:
                     break
-                yield at + 1
-        yield from range(last, max(0, last - _TRIES), -1)
+                yield len(head + sign)
+        yield from range(last, last - _TRIES, -1)

@@ -98,7 +98,7 @@ def _value(spans: dict[Span, str], whole: Span) -> str:
 
 def written(value: str) -> Written:
     """All that has to be looked for when `value` must not be seen."""
-    raw = value.encode("utf-8", "surrogatepass")
+    raw = value.encode(errors="surrogatepass")
     lines = [line.strip() for line in value.splitlines()[1:-1] if len(line.strip()) >= _LINE]
     return Written(
         value=value,
@@ -111,14 +111,16 @@ def written(value: str) -> Written:
 
 def _encoded(raw: bytes) -> list[str]:
     found: list[str] = []
-    for before in range(3):
+    for before, first in _OFFSETS:
         # Of the bytes before and after nothing is known: the characters that depend on them are left out.
-        first, last = -(-8 * before // 6), 8 * (before + len(raw)) // 6
-        code = base64.b64encode(bytes(before) + raw + bytes(3)).decode()[first:last]
+        whole = before + raw
+        code = base64.b64encode(whole).decode()[first : 4 * len(whole) // 3]
         found += code, code.translate(_URL_SAFE)
     return found
 
 
+_OFFSETS = ((b"", 0), (b"?", 2), (b"??", 3))
+"""What may stand before a value in a group of three bytes, and the first character that it has no part in."""
 _URL_SAFE = str.maketrans("+/", "-_")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 

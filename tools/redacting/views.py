@@ -2,31 +2,35 @@
 
 import base64
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """One way of writing, undone: what a unit of it looks like and what it stands for."""
+    """One way of writing, undone."""
 
-    def __init__(self, unit: str, plain: Callable[[re.Match[str]], str], sign: str) -> None:
-        self._unit = re.compile(unit)
-        self._plain = plain
-        self._signs = tuple(sign.split())
+    unit: re.Pattern[str]
+    plain: Callable[[re.Match[str]], str]
+    """What a unit stands for."""
+    signs: tuple[str, ...] = ()
+    """A text with a unit holds one of them; none = nothing tells so quickly."""
 
     def occurs(self, text: str) -> bool:
         """Whether it can be in the text at all."""
-        if not self._signs:
-            return self._unit.search(text) is not None
-        return any(sign in text for sign in self._signs)
+        if not self.signs:
+            return self.unit.search(text) is not None
+        return any(sign in text for sign in self.signs)
 
     def undone(self, text: str) -> str:
         """The text with each unit replaced by what it stands for."""
-        return self._unit.sub(self._plain, text)
+        return self.unit.sub(self.plain, text)
 
     def units(self, text: str) -> list[tuple[int, int, int]]:
         """Start and end of each unit, and the length of what it stands for."""
-        return [(*found.span(), len(self._plain(found))) for found in self._unit.finditer(text)]
+        return [(*found.span(), len(self.plain(found))) for found in self.unit.finditer(text)]
 
 
 class View:
@@ -82,9 +86,10 @@ def _before(index: int, known: tuple[list[int], list[tuple[int, int, int]]]) -> 
 
 
 def _percent(found: re.Match[str]) -> str:
-    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace")
+    return bytes.fromhex(found[0].replace("%", "")).decode(errors="replace")
 
 
+_UTF_16 = "utf-16-be"
 _LETTERS = {
     "n": "\n",
     "r": "\r",
@@ -101,16 +106,14 @@ _LETTERS = {
 
 def _backslash(found: re.Match[str]) -> str:
     unit = found[0]
-    if unit.startswith("\\u") and len(unit) > 2:
-        words = bytes.fromhex(unit.replace("\\u", ""))
-        return words.decode("utf-16-be", "replace")
-    if unit.startswith("\\U") and len(unit) > 2:
-        code = int(unit[2:], 16)
-        return chr(code) if code < 0x110000 else "\ufffd"
-    if unit.startswith("\\x") and len(unit) > 2:
-        return bytes.fromhex(unit.replace("\\x", "")).decode("utf-8", "replace")
-    if unit[1].isdigit() and len(unit) > 2:
-        return bytes(int(part, 8) for part in unit[1:].split("\\")).decode("utf-8", "replace")
+    if words := found["words"]:
+        return bytes.fromhex(words.replace("\\u", "")).decode(_UTF_16, errors="replace")
+    if code := found["code"]:
+        return chr(int(code, 16)) if int(code, 16) <= sys.maxunicode else unit
+    if hexadecimal := found["hexadecimal"]:
+        return bytes.fromhex(hexadecimal.replace("\\x", "")).decode(errors="replace")
+    if octal := found["octal"]:
+        return bytes(int(part, 8) for part in octal.split("\\")).decode(errors="replace")
     return _LETTERS.get(unit[1:], unit[1:])
 
 
@@ -120,6 +123,8 @@ def _entity(found: re.Match[str]) -> str:
     return html.unescape(found[0])
 
 
+_PADDING = "=="
+"""As much as can be needed: too much does no harm."""
 _STANDARD = str.maketrans("-_", "+/", "=")
 
 
@@ -132,42 +137,49 @@ def _decoded(found: re.Match[str]) -> str:
     if len(code) % 4 == 1:
         code = code[:-1]
     try:
-        return base64.b64decode(code + "=" * (-len(code) % 4)).decode()
+        return base64.b64decode(code + _PADDING).decode()
     except UnicodeDecodeError:
         # Most of what looks like it is something else: a digest, a name.
         return written
 
 
-SPACE = Codec(r"\s+", lambda _: "", " ")
+SPACE = Codec(unit=re.compile(r"\s+"), plain=lambda _: "")
 """White space gone: a value may be wrapped over lines."""
-PERCENT = Codec(r"%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f])+", _percent, "%")
-PLUS = Codec(r"\+", lambda _: " ", "+")
+PERCENT = Codec(unit=re.compile(r"%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f])+"), plain=_percent, signs=("%",))
+PLUS = Codec(unit=re.compile(r"\+"), plain=lambda _: " ", signs=("+",))
 """A space, in forms."""
 BACKSLASH = Codec(
-    r"(?:\\u[0-9A-Fa-f]{4})+|\\U[0-9A-Fa-f]{8}|\\x[0-7][0-9A-Fa-f]|(?:\\x[89A-Fa-f][0-9A-Fa-f])+"
-    r"|\\[01][0-7]{2}|(?:\\[23][0-7]{2})+|\\\r?\n|\\[\s\S]",
-    _backslash,
-    "\\",
+    unit=re.compile(
+        r"(?P<words>(?:\\u[0-9A-Fa-f]{4})+)|\\U(?P<code>[0-9A-Fa-f]{8})"
+        r"|(?P<hexadecimal>\\x[0-7][0-9A-Fa-f]|(?:\\x[89A-Fa-f][0-9A-Fa-f])+)"
+        r"|\\(?P<octal>[01][0-7]{2}|[23][0-7]{2}(?:\\[23][0-7]{2})*)|\\\r?\n|\\[\s\S]"
+    ),
+    plain=_backslash,
+    signs=("\\",),
 )
 """Escapes of JSON, C and Python."""
-QUOTE = Codec(r"'\\''|'\"'\"'|''", lambda _: "'", "'' '\\'' '\"'")
+QUOTE = Codec(unit=re.compile(r"'\\''|'\"'\"'|''"), plain=lambda _: "'", signs=("''", "'\\''", "'\"'"))
 """A quote within quotes of a shell or of SQL."""
-ENTITY = Codec(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});", _entity, "&")
-BASE64 = Codec(r"[A-Za-z0-9+/_-]{12,}={0,2}", _decoded, "")
+ENTITY = Codec(
+    unit=re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"), plain=_entity, signs=("&",)
+)
+BASE64 = Codec(unit=re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}"), plain=_decoded)
 """What is encoded as a whole, and itself holds escapes."""
 ESCAPES = (PERCENT, BACKSLASH, QUOTE, ENTITY, BASE64)
 
-HEX = Codec(r"0[xX]|[\s:,.;_-]+|[A-F]", lambda found: found[0].lower() if found[0] in "ABCDEF" else "", " ")
+HEX = Codec(
+    unit=re.compile(r"0[xX]|[\s:,.;_-]+|[A-F]"), plain=lambda found: found[0].lower() if found[0] in "ABCDEF" else ""
+)
 """Hexadecimal digits without what may stand between them."""
-BYTES = Codec(r"[\s,]+", lambda _: " ", " ")
+BYTES = Codec(unit=re.compile(r"[\s,]+"), plain=lambda _: " ")
 """Numbers with one space between them, however they were listed."""
 
-_HEX_TABLE = str.maketrans("ABCDEF", "abcdef", " \t\r\n:,.;_-")
+_HEX_TABLE = str.maketrans("ABCDEFX", "abcdefx", " \t\r\n:,.;_-")
 
 
 def digits(text: str) -> str:
     """Nearly what `HEX` reads, much faster: what is not in here is not in there."""
-    return text.translate(_HEX_TABLE).replace("0x", "").replace("0X", "")
+    return text.translate(_HEX_TABLE).replace("0x", "")
 
 
 def numbers(text: str) -> str:
