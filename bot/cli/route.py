@@ -6,24 +6,33 @@ from pathlib import Path
 import orjson
 
 from agents.alert import Alert
-from agents.routing import Routing, clues, route
-from agents.specialist import SpecialistError, read_all, shipped
+from agents.clues import clues
+from agents.routing import Routing, route
+from agents.specialist import Specialist, SpecialistError, read_all, shipped
 from bot.cli.outcome import BadInput, settings
 
 
 def run(file: Path, *, output: str) -> None:
     """Prints the routing of the alerts of one payload."""
     alerts = _alerts(sys.stdin.buffer.read() if str(file) == "-" else _read(file))
-    folder = settings().specialists_dir
-    try:
-        specialists = read_all(folder) if folder else shipped()
-    except SpecialistError as error:
-        raise BadInput(str(error)) from error
-    routing = route(clues("", alerts), specialists)
+    routing = route(clues("", alerts), known_specialists())
     if output == "json":
         sys.stdout.write(orjson.dumps(routing.to_json()).decode() + "\n")
     else:
         sys.stdout.write(_text(routing, alerts))
+
+
+def known_specialists() -> tuple[Specialist, ...]:
+    """Those of the user's folder, or those that come with Locum.
+
+    Raises:
+        BadInput: when one cannot be used.
+    """
+    folder = settings().specialists_dir
+    try:
+        return read_all(folder) if folder else shipped()
+    except SpecialistError as error:
+        raise BadInput(str(error)) from error
 
 
 def _read(file: Path) -> bytes:

@@ -1,14 +1,17 @@
 """Who leads a case, and why."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from whenever import Instant
 
 from agents.alert import Alert, AlertStatus, fingerprint
-from agents.routing import LEADERS, Routing, clues, route
+from agents.clues import clues
+from agents.routing import LEADERS, Routing, route
 from agents.specialist import GENERALIST, SpecialistError, check_tools, read_all, shipped
 
 NOW = Instant.parse_iso("2026-03-14T10:20:00Z")
@@ -52,6 +55,69 @@ def test_a_cpu_alert_about_a_database_goes_to_both() -> None:
     assert set(found.leaders) >= {"database", "resource"}
 
 
+def test_a_product_counts_before_the_runtime_that_it_has_inside() -> None:
+    found = routed(
+        alert("SolrHeapUsageHigh", "The JVM heap of the Solr node is nearly full, garbage collection is slow")
+    )
+    assert found.leaders[:2] == ("database", "application")
+
+
+@pytest.mark.parametrize("name", ["MySQLDown", "mysql_down", "mysql-down", "My SQL down", "MYSQL_DOWN"])
+def test_however_a_name_is_written_it_is_the_same_technology(name: str) -> None:
+    assert routed(alert(name)).leaders == ("database",)
+
+
+def test_a_word_that_is_only_a_part_of_a_longer_name_says_nothing() -> None:
+    assert routed(alert("ProxySQLDown", "ProxySQL does not answer")).leaders == ("database",)
+
+
+def test_where_it_is_surely_one_of_two_both_lead() -> None:
+    found = routed(alert("", "The cluster has used up its quota of memory for pods in this namespace"))
+    assert set(found.leaders) == {"infrastructure", "resource"}
+    assert not found.abstained
+
+
+def test_what_a_template_would_have_filled_in_says_nothing() -> None:
+    assert routed(alert("Bzzt", "{{ $labels.mysql }} does the thing again")).abstained
+
+
+def test_the_longest_known_beginning_of_a_metric_counts() -> None:
+    url = "http://prometheus.example/graph?g0.expr=kubelet_volume_stats_available_bytes+%3C+1e9"
+    assert routed(alert("VolumeAlmostFull", "Less than 5% of space is left", url=url)).leaders[0] == "resource"
+
+
+def test_the_job_that_an_expression_asks_names_the_technology() -> None:
+    url = "http://prometheus.example/graph?g0.expr=up%7Bjob%3D%22rabbitmq%22%7D+%3D%3D+0"
+    assert routed(alert("InstanceDown", "An instance is down", url=url)).specialists[0].name == "database"
+
+
+ALERTS: dict[str, list[list[str]]] = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text())
+
+
+@pytest.mark.parametrize("specialist", list(ALERTS))
+def test_alerts_of_other_authors_reach_the_specialist_of_their_subject(specialist: str) -> None:
+    for name, text, expression in ALERTS[specialist]:
+        url = f"http://prometheus.example/graph?{urlencode({'g0.expr': expression})}"
+        found = routed(alert(name, text, url=url))
+        assert found.leaders[0] == specialist, (name, found.to_json())
+
+
+def test_scores_of_all_specialists_together_are_no_more_than_one() -> None:
+    found = routed(alert("PostgresqlHighCPU", "CPU of the database host is saturated, load is high"))
+    assert sum(each.score for each in found.specialists) <= 1
+    assert found.specialists[0].score > 0.9
+
+
+def test_whom_the_model_chose_leads_where_nobody_is_sure_and_nowhere_else() -> None:
+    unclear, clear = alert("Bzzt", "it does the thing again"), alert("MySQLDown")
+    chosen = route(clues("", [unclear]), shipped(), chosen=("network", "nobody-of-that-name"))
+    assert chosen.leaders == ("network",)
+    assert not chosen.abstained
+    assert "chosen by the model" in chosen.specialists[0].why
+    assert route(clues("", [clear]), shipped(), chosen=("network",)).leaders == ("database",)
+    assert route(clues("", [unclear]), shipped(), chosen=("nobody-of-that-name",)).leaders == (GENERALIST,)
+
+
 def test_without_a_clue_the_generalist_leads_and_the_routing_says_so() -> None:
     found = routed(alert("Bzzt", "it does the thing again"))
     assert found.abstained
@@ -88,6 +154,16 @@ def test_whatever_an_alert_says_somebody_leads_with_a_score_from_nought_to_one(
     assert all(0 <= each.score < 1 for each in found.specialists)
 
 
+def test_a_flood_of_words_is_read_to_a_bound() -> None:
+    flood = alert("MySQLDown", "Proxy SQL and word after word " * 50_000)
+    found = clues("", [flood] * 50)
+    assert sum(len(each) for each in found.phrases.values()) < 100_000
+    assert route(found, shipped()).leaders[0] == "database"
+
+
+PLAIN = "description: d\ntools: []\ninstructions: i\n"
+
+
 def specialists_in(folder: Path, **files: str) -> Path:
     (folder / f"{GENERALIST}.yaml").write_text("description: d\ntools: []\ninstructions: i\n")
     for name, text in files.items():
@@ -103,6 +179,8 @@ def specialists_in(folder: Path, **files: str) -> Path:
         ("- a\n- b\n", "the whole file"),
         ("description: d\ntools: []\n", "instructions"),
         ("description: d\ntools: []\ninstructions: i\nlimits: {model_calls: 0}\n", "limits.model_calls"),
+        ("matches: {technologies: {5: [my sql]}, symptoms: {2: [mysql]}}\n" + PLAIN, "more than once.*: mysql"),
+        ("matches: {symptoms: {2: [OOM]}}\n" + PLAIN, "not in lower case.*: OOM"),
     ],
 )
 def test_a_specialist_that_cannot_be_used_is_refused_with_file_and_place(
