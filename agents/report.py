@@ -1,6 +1,7 @@
 """What one specialist brings back; the only thing that crosses from a specialist to the conclusion. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from whenever import Instant
 
@@ -18,7 +19,7 @@ class Edge:
     downstream: Entity
     """What depends: the caller, the owner, the pod on that node, the Service, the pod that mounts."""
     relation: str
-    """`calls`, `owns`, `runs-on`, `selects`, `mounts`, `routes-to`, `scales`."""
+    """`calls`, `owns`, `runs-on`, `selects`, `mounts`, `routes-to`, `scales`, `copies`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,17 @@ class Citation:
     quote: str
 
 
+class Stance(StrEnum):
+    """What a claim does to the cause that it names."""
+
+    FOR = "for"
+    """It speaks for it, or of something else."""
+    AGAINST = "against"
+    """It refutes it."""
+    FIRST = "first"
+    """Of causes that rules cannot tell apart, this is the one to look at first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What the model says, after its citations were checked by code."""
@@ -47,13 +59,40 @@ class Claim:
     text: str
     citations: tuple[Citation, ...]
     cause: CauseId | None = None
-    """A cause of the catalogue, when the claim proposes one."""
+    """A cause of the catalogue, when the claim is about one."""
     entity: Entity | None = None
+    stance: Stance = Stance.FOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """What the model's answers were good for, as far as code can count it."""
+
+    cached: int = 0
+    """Answers that had been given before to the very same request; they cost nothing."""
+    claims: int = 0
+    """Claims that the model made."""
+    held: int = 0
+    """Those of them of which code found a quote again."""
+    refutations: int = 0
+    """Causes of the rules that a claim spoke against, and that were lowered for it."""
+    tie_breaks: int = 0
+    """Causes that were put first among those that rules cannot tell apart."""
+
+    def __add__(self, other: "Quality") -> "Quality":
+        """Sums of both."""
+        return Quality(
+            cached=self.cached + other.cached,
+            claims=self.claims + other.claims,
+            held=self.held + other.held,
+            refutations=self.refutations + other.refutations,
+            tie_breaks=self.tie_breaks + other.tie_breaks,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a piece of work cost."""
+    """What a piece of work cost, and what the model's part of it was good for."""
 
     seconds: float = 0.0
     tool_calls: int = 0
@@ -61,6 +100,7 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     usd: float = 0.0
+    quality: Quality = field(default_factory=Quality)
 
     def __add__(self, other: "Usage") -> "Usage":
         """Sums of both; seconds too, so add only what ran one after the other."""
@@ -71,6 +111,7 @@ class Usage:
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             usd=self.usd + other.usd,
+            quality=self.quality + other.quality,
         )
 
 

@@ -65,7 +65,24 @@ def _why(top: Hypothesis, ranked: Ranked) -> str:
     explains = f"; it explains {', '.join(shown)}" if shown else ""
     more = len(effects) - len(shown)
     rest = f" and {more} more" if shown and more > 0 else ""
-    return f"Cause ({top.confidence}): {top.title}, {top.entity}{explains}{rest}."
+    return f"{_blamed(top)}{explains}{rest}."
+
+
+def _blamed(hypothesis: Hypothesis) -> str:
+    return f"Cause ({hypothesis.confidence}): {hypothesis.title}, {hypothesis.entity}"
+
+
+def doubted(summary: str, before: Sequence[Hypothesis], after: Sequence[Hypothesis]) -> str:
+    """The summary, saying what the model refutes, and why: a confidence that fell is not left standing in it."""
+    were = {(each.cause, each.entity): each for each in before}
+    for each in after:
+        if each.doubts:
+            summary = summary.replace(_blamed(were[each.cause, each.entity]), _blamed(each))
+            said = " ".join(map(_sentence, each.doubts))
+            summary += (
+                f" The model speaks against it, and so it is {each.confidence}: {each.title}, {each.entity}. {said}"
+            )
+    return summary
 
 
 def _others(ranked: Ranked) -> str:
@@ -103,7 +120,11 @@ def _recovered(case: Case, findings: Sequence[Finding], near: Near, about: str) 
         when = f"last trouble at {_clock(last.last_seen or case.asked_at, case.asked_at)} ({last.summary.rstrip('.')})"
     else:
         when = "the symptom is gone"
-    return f"Recovered: {about} is well now; {when}. What had caused it is not known."
+    seen = [
+        each for each in findings if each.role is not Role.CONTEXT and near.distance(each.entity) is Distance.JOINED
+    ]
+    calm = "" if seen else "Everything that was read of it is normal and shows no failure. "
+    return f"Recovered: {about} is well now; {when}. {calm}What had caused it is not known."
 
 
 def _is_trouble(finding: Finding) -> bool:

@@ -8,12 +8,14 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from agents.model.budget import LEAST_OUTPUT, Budget, Ledger, estimated_tokens
 from agents.model.circuits import Circuit
 from agents.model.failures import ELSEWHERE, TRANSIENT, ModelError, Reason
 from agents.model.prices import price
+from agents.model.remembering import Memory, key
 from agents.model.replies import Reply, Tokens
 from agents.report import Usage
 
@@ -37,28 +39,31 @@ class Request:
     messages: Sequence[Json]
     forced: str | None = None
     """The tool that must be called; `None` leaves the choice to the model."""
+    known: str = ""
+    """A digest of all that was known when it was asked, also of what there was no room to tell."""
 
     def body(self, model: str, max_tokens: int) -> dict[str, Any]:
-        """The request as it is sent. What stays the same from turn to turn comes first and is cached by the service."""
+        """The request as it is sent. What stays the same from turn to turn comes first and is cached by the service.
+
+        The service puts tools before the system's words, so that the mark there is for both.
+        """
         choice = {"type": "tool", "name": self.forced} if self.forced else {"type": "auto"}
         return {
             "model": model,
             "max_tokens": max_tokens,
             "stream": True,
             "system": [{"type": "text", "text": self.system, "cache_control": _CACHED}],
-            "tools": [*self.tools[:-1], {**self.tools[-1], "cache_control": _CACHED}],
+            "tools": list(self.tools),
             "tool_choice": choice,
-            "messages": [_marked(message, is_last=message is self.messages[-1]) for message in self.messages],
+            # The case by itself, and the whole talk so far, which is the next turn's beginning.
+            "messages": [_marked(self.messages[0]), *self.messages[1:-1], *map(_marked, self.messages[1:][-1:])],
         }
 
 
 _CACHED = {"type": "ephemeral"}
 
 
-def _marked(message: Json, *, is_last: bool) -> Json:
-    if not is_last:
-        return message
-    # The whole talk so far is the next turn's prefix.
+def _marked(message: Json) -> Json:
     *blocks, last = message["content"]
     return {**message, "content": [*blocks, {**last, "cache_control": _CACHED}]}
 
@@ -94,6 +99,8 @@ class Model:
         timeout_s: float,
         spent: Usage | None = None,
         circuits: dict[str, Circuit] | None = None,
+        memory: Memory | None = None,
+        grant: str = "",
         on_call: Callable[[Called], None] | None = None,
     ) -> None:
         self._wire = wire
@@ -101,11 +108,16 @@ class Model:
         self._timeout_s = timeout_s
         self._ledger = Ledger(budget=budget, spent=spent or Usage())
         self._circuits: dict[str, Circuit] = {} if circuits is None else circuits
+        self._memory = memory
+        self._grant = grant
         self._on_call = on_call
         self._began_at_s: float | None = None
 
-    def for_session(self, spent: Usage | None = None) -> "Model":
-        """The same service for another session, whose budget is untouched but for what it has spent before."""
+    def for_session(self, spent: Usage | None = None, *, grant: str = "") -> "Model":
+        """The same service for another session, whose budget is untouched but for what it has spent before.
+
+        What it is told was read with the credentials of `grant`; only who has the same may hear its answers again.
+        """
         return Model(
             self._wire,
             names=self._names,
@@ -113,6 +125,8 @@ class Model:
             timeout_s=self._timeout_s,
             spent=spent,
             circuits=self._circuits,
+            memory=self._memory,
+            grant=grant,
             on_call=self._on_call,
         )
 
@@ -126,21 +140,38 @@ class Model:
         """What the session has spent, over all who asked; without seconds, for they may have asked side by side."""
         return replace(self._ledger.spent, seconds=0.0)
 
-    async def ask(self, request: Request, *, within_s: float) -> tuple[Reply, Usage]:
+    async def ask(
+        self, request: Request, *, within_s: float, is_good: Callable[[Reply], bool] | None = None
+    ) -> tuple[Reply, Usage]:
         """The reply to one question, and what it cost together with the attempts that failed.
+
+        Args:
+            request: the question.
+            within_s: how long to wait, over all attempts.
+            is_good: whether a reply is worth keeping for whoever asks the very same again; `None` keeps none.
 
         Raises:
             ModelError: when there is no reply within the budget, the time and three attempts; its `cost` is of all.
         """
         if self._wire is None or not self._names:
             raise ModelError(Reason.NO_KEY)
+        if self._memory is None or is_good is None:
+            return await self._asked(self._wire, request, within_s=within_s)
+        return await self._memory.answered(
+            key(request, names=self._names, grant=self._grant),
+            partial(self._asked, self._wire, request, within_s=within_s),
+            is_good=is_good,
+            within_s=within_s,
+        )
+
+    async def _asked(self, wire: Wire, request: Request, *, within_s: float) -> tuple[Reply, Usage]:
         loop = asyncio.get_running_loop()
         ends_at_s = loop.time() + within_s
         cost, at, tried = Usage(), 0, 0
         while True:
             name = self._names[at]
             try:
-                reply = await self._once(self._wire, name, request, ends_at_s=ends_at_s)
+                reply = await self._once(wire, name, request, ends_at_s=ends_at_s)
                 return reply, cost + usage(name, reply.tokens)
             except ModelError as error:
                 failure = error

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from agents.finding import CauseId
-from agents.report import Citation, Claim
+from agents.report import Citation, Claim, Stance
 from tools.entity import Entity
 from tools.evidence import Evidence, EvidenceId
 from tools.redaction import redact
@@ -58,7 +58,7 @@ def verified(
         dropped += [Dropped(claim=number, text=claim.text, why=doubt) for doubt in doubts if doubt]
         if held:
             cause = claim.cause if claim.cause in causes else None
-            kept.append(Claim(text=claim.text, citations=held, cause=cause, entity=claim.entity))
+            kept.append(replace(claim, citations=held, cause=cause))
         elif not claim.citations:
             dropped.append(Dropped(claim=number, text=claim.text, why="it cites nothing"))
     return tuple(kept), tuple(dropped)
@@ -99,7 +99,11 @@ def _claim(part: object) -> Claim | None:
         citations=tuple(citation for each in cited[:CITATIONS_LIMIT] if (citation := _citation(each))),
         cause=CauseId(cause) if isinstance(cause, str) and cause else None,
         entity=_entity(given.get("entity")),
+        stance=_STANCES.get(str(given.get("stance")), Stance.FOR),
     )
+
+
+_STANCES = {str(each): each for each in Stance}
 
 
 def _citation(part: object) -> Citation | None:

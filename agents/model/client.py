@@ -16,7 +16,9 @@ from agents.model.asking import Called, Model
 from agents.model.budget import Budget
 from agents.model.failures import ModelError, Reason
 from agents.model.lean import lean
+from agents.model.remembering import Memory
 from agents.model.replies import Assembly, Reply, ReplyError
+from tools.caching import Cache
 
 if TYPE_CHECKING:
     from anthropic import APIError, APIStatusError, AsyncAnthropic, AsyncStream
@@ -43,18 +45,21 @@ class Config:
 async def connect(
     config: Config,
     *,
+    cache: Cache | None = None,
     on_call: Callable[[Called], None] | None = None,
     on_body: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> AsyncGenerator[Model]:
     """The model for one session; `Model.for_session` makes others on the same connections.
 
-    Without a key there is a model too: one whose every answer is that it is not configured. `on_call` is told of every
+    Without a key there is a model too: one whose every answer is that it is not configured. `cache` keeps answers for
+    whoever asks the very same again; without one each question is asked. `on_call` is told of every
     request that was sent, `on_body` is given its body before.
     """
     budget = Budget(calls=config.max_calls, tokens=config.max_tokens, seconds=config.max_seconds, usd=config.max_usd)
     wire = _Service(config.api_key, config.base_url or SERVICE, on_body) if config.api_key else None
     try:
-        yield Model(wire, names=config.names, budget=budget, timeout_s=config.timeout_s, on_call=on_call)
+        memory = Memory(cache) if cache is not None else None
+        yield Model(wire, names=config.names, budget=budget, timeout_s=config.timeout_s, memory=memory, on_call=on_call)
     finally:
         if wire:
             await wire.close()

@@ -7,14 +7,17 @@ the model. That is order, not safety: what protects is that the model can only l
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agents.alert import Alert
 from agents.diagnosis import Diagnosis, Hypothesis
-from agents.finding import Finding
+from agents.finding import Finding, FindingId, Role, Severity
 from agents.model.answers import Brief
 from agents.model.choosing import described, proposed
 from agents.model.citations import Dropped
+from agents.model.weighing import ties
+from agents.report import Claim
 from tools.evidence import Evidence
 from tools.redaction import redact
 
@@ -24,7 +27,16 @@ ENVELOPE = 700
 """Of these, what the service's own form takes: names, roles, marks of the cache."""
 LEAST_ROOM = 1_500
 """However much tools and instructions take, a case needs this."""
+TALK = 32_000
+"""Bytes that looks, readings and the model's own words may add to the first request: eight whole excerpts. Every turn
+carries them again."""
+MOST_SHOWN = 6
+"""Pieces of evidence that are shown to whoever explains: five claims have no use for more."""
+MOST_BEGUN = 4
+"""Those that are shown to whoever investigates, who can read the others."""
 EXCERPT_SHOWN = 320
+LEAST_EXCERPT = 60
+"""Characters; less is no quote."""
 UNSEEN_SHOWN = 360
 
 HOUSE_RULES = """\
@@ -35,10 +47,14 @@ Rules of code decide state, severity and confidence. You choose what to look at,
 - Ask for several looks at once when they do not depend on each other. Do not repeat a look.
 - EMPTY is a fact about what was asked. NO_SOURCE and ERROR are gaps: they say nothing, least of all that all is well.
 - Never ask for secrets, and name none.
+- Stance `against` refutes a cause of the rules by evidence that they did not rest it on; stance `first` puts one of
+  those that are marked as tied before the others. Nothing else moves what rules decided.
 - End by calling `conclude`. Each claim is one sentence with citations: the id of evidence and a quote copied from it
   letter by letter. Code checks each quote; a claim without one that holds is thrown away. Claim little and prove it.
 - Cause before symptom; "not known" is a good answer. No links, no mentions, no markup."""
 
+_IN_TIME = re.compile(r"(?m)\A(?:.*\n)?\d{4}-\d\d-\d\d[T ]")
+"""A series or a log: its first or second line begins with a time."""
 _MARK = re.compile("(?i)[<\uff1c\u2039\ufe64\u2329\u27e8](?=[\\s/\uff0f]*outside)")
 
 
@@ -60,33 +76,59 @@ def case(brief: Brief, *, room: int) -> str:
     parts = [head, fenced("question", _cut(brief.case.question, room // 6))]
     if brief.case.alerts:
         parts.append(fenced("alerts", _fitting([_alert(each) for each in brief.case.alerts], room // 5)))
-    parts += _by_rules(brief.findings, brief.hypotheses, room)
-    causes = " ".join(sorted(brief.causes))
-    if causes and len(causes) < room // 6:
-        parts.append(f"Causes that a claim may name: {causes}")
-    return _with_evidence(parts, brief.all_evidence, room)
+    # Causes that were seen directly first: what they cite is shown before anything else.
+    brief = replace(brief, findings=tuple(sorted(brief.findings, key=_weight)))
+    if brief.findings:
+        parts.append(fenced("findings by rules", _fitting([_finding(each) for each in brief.findings], room // 4)))
+    return _with_evidence(parts, brief.all_evidence, room, most=MOST_BEGUN, can_read=True)
 
 
-def conclusion(diagnosis: Diagnosis, *, room: int) -> str:
-    """The one message of an explanation, in at most `room` bytes of JSON or a little more."""
+def _weight(finding: Finding) -> tuple[bool, bool, bool, int]:
+    is_context, is_symptom = finding.role is Role.CONTEXT, finding.role is Role.SYMPTOM
+    return is_context, is_symptom, not finding.direct, [*Severity].index(finding.severity)
+
+
+def conclusion(diagnosis: Diagnosis, claims: Sequence[Claim], *, room: int) -> str:
+    """The one message of an explanation, in at most `room` bytes of JSON or a little more.
+
+    Args:
+        diagnosis: by rules.
+        claims: what the specialists' models found out, checked.
+        room: bytes.
+    """
     parts = [
         f"Rules have decided: verdict {diagnosis.verdict}, state {diagnosis.state}. You cannot change that. Conclude "
         "with two to five claims, the verdict first, then why. Put further possible causes into `proposals`.",
         fenced("question", _cut(diagnosis.question, room // 6)),
-        fenced("summary by rules", _cut(diagnosis.summary, room // 5)),
-        *_by_rules(diagnosis.findings, diagnosis.hypotheses, room),
+        # Of the rules' summary the opening alone: the rest of it is told by what follows.
+        fenced("what rules say", _cut(diagnosis.opening, room // 8)),
     ]
+    own = {each.id: each for each in diagnosis.findings}
+    if diagnosis.hypotheses:
+        ranked = _fitting(_hypotheses(diagnosis.hypotheses, own), room // 4)
+        parts.append(fenced("hypotheses by rules", ranked))
+    named = {(each.cause, each.entity) for each in diagnosis.hypotheses}
+    if others := [_finding(each) for each in diagnosis.findings if (each.cause, each.entity) not in named]:
+        parts.append(fenced("other findings by rules", _fitting(others, room // 8)))
+    if claims:
+        parts.append(fenced("what specialists found", _fitting([_claim(each) for each in claims], room // 6)))
     if actions := [f"{place}. {described(each)}" for place, each in enumerate(proposed(diagnosis), 1)]:
         parts.append(fenced("actions that rules propose; people decide", _fitting(actions, room // 8)))
-    return _with_evidence(parts, diagnosis.evidence, room)
+    # What the specialists looked up is what this model has not judged yet.
+    looked = {one.evidence for each in claims for one in each.citations}
+    evidence = sorted(diagnosis.evidence, key=lambda each: each.id not in looked)
+    return _with_evidence(parts, evidence, room, most=MOST_SHOWN, can_read=False)
 
 
-def seen(evidence: Evidence) -> str:
-    """The answer to one look."""
+def seen(evidence: Evidence, *, room: int) -> str:
+    """The answer to one look, in about `room` bytes of JSON at most."""
     head = f"{evidence.id} {evidence.outcome}"
-    if evidence.is_gap:
-        return fenced(head, evidence.why)
-    return fenced(head, evidence.excerpt or "(nothing)")
+    text = evidence.why if evidence.is_gap else evidence.excerpt or "(nothing)"
+    shown, limit = text, len(text)
+    while size(shown) > room and limit > LEAST_EXCERPT:
+        limit = max(LEAST_EXCERPT, limit * 3 // 4)
+        shown = _shortened(text, limit)
+    return fenced(head, shown)
 
 
 def correction(dropped: Sequence[Dropped]) -> str:
@@ -100,30 +142,24 @@ def correction(dropped: Sequence[Dropped]) -> str:
 
 def room_beside(system: str, tools: Sequence[Mapping[str, Any]]) -> int:
     """What the first request leaves for the case, in bytes of JSON."""
-    return max(LEAST_ROOM, FIRST_REQUEST - _bytes(system) - _bytes(tools) - ENVELOPE)
+    return max(LEAST_ROOM, FIRST_REQUEST - size(system) - size(tools) - ENVELOPE)
 
 
-def _by_rules(findings: Sequence[Finding], hypotheses: Sequence[Hypothesis], room: int) -> list[str]:
-    parts: list[str] = []
-    if hypotheses:
-        ranked = [_hypothesis(rank, each) for rank, each in enumerate(hypotheses, 1)]
-        parts.append(fenced("hypotheses by rules", _fitting(ranked, room // 6)))
-    if findings:
-        parts.append(fenced("findings by rules", _fitting([_finding(each) for each in findings], room // 5)))
-    return parts
-
-
-def _with_evidence(parts: list[str], evidence: Sequence[Evidence], room: int) -> str:
+def _with_evidence(parts: list[str], evidence: Sequence[Evidence], room: int, *, most: int, can_read: bool) -> str:
+    """The best of the evidence, in a line who gave no answer, and for whoever can read them the ids of some more."""
+    gaps = [f"{each.tool} {each.outcome}" for each in evidence if each.is_gap]
+    if gaps:
+        parts = [*parts, f"Gaps, which say nothing: {_cut('; '.join(dict.fromkeys(gaps)), room // 12)}"]
     text = "\n".join(parts)
-    left = room - _bytes(text) - UNSEEN_SHOWN
-    unseen: list[str] = []
+    left = room - size(text) - (UNSEEN_SHOWN if can_read else 0)
+    shown, unseen = 0, list[str]()
     for each in evidence:
-        shown = _indexed(each)
-        if _bytes(shown) > left:
+        block = "" if each.is_gap else _indexed(each)
+        if block and shown < most and size(block) <= left:
+            text, left, shown = f"{text}\n{block}", left - size(block), shown + 1
+        elif block:
             unseen.append(f"{each.id} {each.tool}")
-        else:
-            text, left = f"{text}\n{shown}", left - _bytes(shown)
-    return f"{text}\nMore evidence: {_fitting(unseen, UNSEEN_SHOWN - 60)}" if unseen else text
+    return f"{text}\nMore evidence: {_fitting(unseen, UNSEEN_SHOWN - 60)}" if unseen and can_read else text
 
 
 def _fitting(lines: Sequence[str], room: int) -> str:
@@ -139,12 +175,13 @@ def _fitting(lines: Sequence[str], room: int) -> str:
     return "\n".join(shown)
 
 
-def _bytes(value: object) -> int:
+def size(value: object) -> int:
+    """Bytes of JSON."""
     return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _indexed(evidence: Evidence) -> str:
-    said = _cut(evidence.why if evidence.is_gap else evidence.excerpt, EXCERPT_SHOWN)
+    said = _shortened(evidence.excerpt or "(nothing)", EXCERPT_SHOWN)
     return fenced(f"{evidence.id} {evidence.tool} {evidence.outcome}", f"query: {_cut(evidence.query, 120)}\n{said}")
 
 
@@ -158,10 +195,31 @@ def _finding(finding: Finding) -> str:
     return _cut(f"{finding.severity} {finding.cause} {finding.entity}: {finding.summary}", 240) + f" [{cited}]"
 
 
-def _hypothesis(rank: int, hypothesis: Hypothesis) -> str:
-    cited = " ".join(hypothesis.evidence[:3])
-    head = f"{rank}. {hypothesis.confidence} {hypothesis.cause} {hypothesis.entity}: {hypothesis.title}"
-    return f"{_cut(head, 240)} [{cited}]"
+def _hypotheses(hypotheses: Sequence[Hypothesis], findings: Mapping[FindingId, Finding]) -> list[str]:
+    own = {(each.cause, each.entity): each.summary for each in findings.values()}
+    told: list[str] = []
+    for number, tie in enumerate(ties(hypotheses), 1):
+        for each in tie:
+            mark = f" (tied, group {number})" if len(tie) > 1 else ""
+            said = own.get((each.cause, each.entity), each.title)
+            head = f"{len(told) + 1}. {each.confidence}{mark} {each.cause} {each.entity}: {said}"
+            effects = dict.fromkeys(findings[one].cause for one in each.explains if one in findings)
+            explains = f" Explains {', '.join([*effects][:4])}." if effects else ""
+            told.append(f"{_cut(head, 240)}{explains} [{' '.join(each.evidence[:3])}]")
+    return told
+
+
+def _claim(claim: Claim) -> str:
+    about = f" ({claim.stance} {claim.cause} {claim.entity})" if claim.cause and claim.entity else ""
+    return f"{_cut(claim.text, 200)}{about} [{' '.join(dict.fromkeys(each.evidence for each in claim.citations))}]"
+
+
+def _shortened(text: str, limit: int) -> str:
+    """The beginning; of what is told in the order of time the end as well, for that is what matters now."""
+    if len(text) <= limit or not _IN_TIME.search(text):
+        return _cut(text, limit)
+    head = limit // 4
+    return f"{text[:head]}\n[cut: {len(text) - limit} characters]\n{text[head - limit :]}"
 
 
 def _cut(text: str, limit: int) -> str:

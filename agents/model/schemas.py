@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from agents.report import Stance
 from tools.catalogue import Tool
 
 CONCLUDE = "conclude"
 READ_EVIDENCE = "read_evidence"
 
-_DROPPED = frozenset({"title", "default", "minLength", "maxLength", "additionalProperties"})
+_DROPPED = frozenset(
+    {
+        *("title", "default", "additionalProperties", "pattern", "minLength", "maxLength", "minItems", "maxItems"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+    }
+)
 """Said by the name, or checked again by the tool itself, which then says what was wrong."""
 
 
@@ -46,6 +52,7 @@ def conclude(*, with_proposals: bool, with_actions: bool = False) -> dict[str, A
             },
             "cause": {"type": "string", "description": "Id of a known cause, if one fits"},
             "entity": {"type": "string", "description": "kind/namespace/name"},
+            "stance": {"enum": [str(Stance.AGAINST), str(Stance.FIRST)], "description": "Towards that cause"},
         },
         "required": ["text", "citations"],
     }

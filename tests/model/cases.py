@@ -87,7 +87,6 @@ def brief(evidence: Sequence[Evidence] = (OBJECTS, EVENTS, LOGS), alerts: Sequen
         specialist=specialist.name,
         instructions=specialist.instructions,
         findings=(finding(),),
-        hypotheses=(hypothesis(),),
         evidence=tuple(evidence),
         causes=frozenset({OOM}),
     )
