@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from whenever import Instant
 
 from tools.errors import ToolNoSource
+from tools.traces.spans import Span
 from tools.window import Window
 
 P = TypeVar("P")
@@ -113,6 +114,22 @@ class Postgres(Protocol):
         ...
 
 
+class Redis(Protocol):
+    """One Redis or Valkey server, asked with read-only commands."""
+
+    name: str
+    """How people call it; the entity is `redis//<name>`."""
+
+    async def command(self, command: str) -> Mapping[str, Any]:
+        """The reply to one of `tools.redis.commands.COMMANDS`, without any key or value of users.
+
+        `info` is `{"samples": [INFO, INFO a second later], "apart_s"}`, or `{"refused": why}` where the server lets
+        nobody in · `config` has some settings by name · `clients` is `{"clients": […]}` · `slowlog` is `{"entries":
+        [{"at", "ms", "command", "arguments"}]}` · `latency` is `{"events": […]}` · `cluster` has `cluster_state`.
+        """
+        ...
+
+
 class Network(Protocol):
     """Probes from where Locum runs, or the recorded ones."""
 
@@ -133,6 +150,14 @@ class Host(Protocol):
 
     async def usage(self) -> Mapping[str, Any]:
         """CPU, memory, swap, filesystems, load and pressure, shares as ratios 0..1, sizes in bytes."""
+        ...
+
+
+class Traces(Protocol):
+    """Spans of requests: recorded ones, or those of a trace store."""
+
+    async def spans(self, window: Window) -> Sequence[Span]:
+        """The spans that began in the window, in any order. They are typed, for there may be a million of them."""
         ...
 
 
@@ -169,9 +194,11 @@ class World:
     logs: Logs | None = None
     mongodb: tuple[MongoDB, ...] = ()
     postgres: tuple[Postgres, ...] = ()
+    redis: tuple[Redis, ...] = ()
     network: Network | None = None
     host: Host | None = None
     history: History | None = None
+    traces: Traces | None = None
 
     def now(self) -> Instant:
         """The moment that the investigation speaks about: the capture of a snapshot, else this one."""

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from agents.baseline import shift
+from agents.baseline import above, shift
 from agents.causes import rule
 from agents.finding import Finding, Role, Severity
+from agents.logs.lines import about, lines
 from agents.objects import Fields, items, mapping, text
-from agents.rules.deployments import amount, saw, servers
-from agents.rules.logs import about, lines
+from agents.rules.deployments import amount, down_minutes, saw, servers, with_signal
 from agents.scene import Scene
 from tools.entity import Entity
 from tools.evidence import Evidence
@@ -19,6 +19,7 @@ LAG_S = 10.0
 LAG_BAD_S = 60.0
 LAG_FLOOR_S = 5.0
 QUEUE = 20
+QUEUE_MINUTES = 1.0
 SLOW_MS = 100.0
 SLOW_COUNT = 5
 SCANNED_PER_RETURNED = 1000.0
@@ -157,7 +158,7 @@ def _said_lag(scene: Scene) -> Iterator[Finding]:
     title="MongoDB operations queue for locks",
     meaning="More than twenty wait: a long operation holds what they need. A queue of seconds is normal.",
     remediation="Find the longest running operation; end it by approval if it may be ended.",
-    needs=("mongodb",),
+    needs=(),
 )
 def mongo_lock_queue(scene: Scene) -> Iterator[Finding]:
     for tool, path in (("status", ("queue", "total")), ("operations", ("waiting_for_lock",))):
@@ -165,6 +166,11 @@ def mongo_lock_queue(scene: Scene) -> Iterator[Finding]:
             waiting = amount(record, *path)
             if waiting is not None and waiting > QUEUE:
                 yield saw(mongo_lock_queue, entity, look, f"{waiting:.0f} operations wait for a lock", Severity.WARNING)
+    for entity, series in with_signal(scene, "lock_queue"):
+        found = above(series, scene.window, QUEUE, minutes=QUEUE_MINUTES)
+        if found and not found.is_over:
+            summary = f"{found.level:.0f} operations of {entity} wait for a lock."
+            yield mongo_lock_queue.finding(entity, summary, [scene.cite_series(series)], first_seen=found.began_at)
 
 
 def _slow(scene: Scene) -> Iterator[tuple[Entity, Fields, Evidence]]:
@@ -245,7 +251,7 @@ def mongo_cache_pressure(scene: Scene) -> Iterator[Finding]:
     title="MongoDB has no tickets left",
     meaning="No further operation may enter the storage engine: those inside are slow, mostly for the disk.",
     remediation="Find what those inside wait for: disk, cache, a scan without an index.",
-    needs=("mongodb.status",),
+    needs=(),
 )
 def mongo_tickets_out(scene: Scene) -> Iterator[Finding]:
     for entity, record, look in _servers(scene, "status"):
@@ -253,6 +259,11 @@ def mongo_tickets_out(scene: Scene) -> Iterator[Finding]:
             if amount(tickets, "available") == 0 and (amount(tickets, "out") or 0) > 0:
                 yield saw(mongo_tickets_out, entity, look, f"no {name} ticket is available", Severity.CRITICAL)
                 break
+    for entity, series in with_signal(scene, "storage_tickets_available"):
+        minutes = down_minutes(series, scene.window)
+        if minutes >= QUEUE_MINUTES:
+            summary = f"{entity} has had no ticket left for {minutes:.0f} min."
+            yield mongo_tickets_out.finding(entity, summary, [scene.cite_series(series)], severity=Severity.CRITICAL)
 
 
 @rule(

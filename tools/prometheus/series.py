@@ -1,5 +1,6 @@
 """The tool that reads the catalogued signals, the most changed series first."""
 
+import heapq
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from tools.catalogue import Args, Reading, tool
+from tools.points import Points
 from tools.prometheus.signals import SIGNALS
 from tools.window import Window
 from tools.world import World, need
@@ -39,10 +41,12 @@ async def signals(world: World, args: SignalsArgs) -> Reading:
 
 
 def _text(series: Sequence[Mapping[str, Any]]) -> str:
-    lines = sorted((_line(one) for one in series if one["points"]), reverse=True)
-    shown = [line for _, line in lines[:SHOWN]]
-    if len(lines) > SHOWN:
-        shown.append(f"[… {len(lines) - SHOWN} more series that changed less …]")
+    measured = [one for one in series if one["points"]]
+    # Only what is shown is put into words: there may be tens of thousands.
+    ranked = heapq.nlargest(SHOWN, measured, key=lambda one: (_moved(one), str(one["entity"]), str(one["signal"])))
+    shown = [_line(one) for one in ranked]
+    if len(measured) > SHOWN:
+        shown.append(f"[… {len(measured) - SHOWN} more series that changed less …]")
     warnings = dict.fromkeys(warning for one in series for warning in one.get("warnings", ()))
     unseen = [f"NOT SEEN: {warning}" for warning in list(warnings)[:5]]
     if len(warnings) > 5:
@@ -50,22 +54,40 @@ def _text(series: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([*unseen, *shown])
 
 
-def _line(one: Mapping[str, Any]) -> tuple[float, str]:
-    values = [float(value) for _, value in one["points"]]
+def _moved(one: Mapping[str, Any]) -> float:
+    """How far it went, in multiples of how far it usually goes; tiny values of ratios and latencies do not count."""
+    values = _values(one)
     half = max(1, len(values) // 2)
-    baseline = statistics.median(values[:half])
-    recent = statistics.median(values[-max(1, len(values) // 10) :])
+    baseline, recent = _baseline(values), _recent(values)
+    usual = statistics.median([abs(value - baseline) for value in values[:half]])
     known = SIGNALS.get(one["signal"])
-    unit = known.unit if known else ""
-    # How far it went, in multiples of how far it usually goes; tiny values of ratios and latencies do not count.
-    usual = statistics.median(abs(value - baseline) for value in values[:half])
-    moved = abs(recent - baseline) / (3 * usual + 0.1 * abs(baseline) + _SMALLEST.get(unit, 0.01))
-    text = (
+    moved = abs(recent - baseline) / (
+        3 * usual + 0.1 * abs(baseline) + _SMALLEST.get(known.unit if known else "", 0.01)
+    )
+    return moved + _ill(one["signal"], values[-1])
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    values = _values(one)
+    baseline = _baseline(values)
+    return (
         f"{one['entity']} {one['signal']}: last {_short(values[-1])}, min {_short(min(values))}, "
         f"median {_short(statistics.median(values))}, max {_short(max(values))}, "
-        f"baseline {_short(baseline)}, {_change(baseline, recent)}"
+        f"baseline {_short(baseline)}, {_change(baseline, _recent(values))}"
     )
-    return moved + _ill(one["signal"], values[-1]), text
+
+
+def _values(one: Mapping[str, Any]) -> list[float]:
+    points = one["points"]
+    return list(points.values) if isinstance(points, Points) else [float(value) for _, value in points]
+
+
+def _baseline(values: Sequence[float]) -> float:
+    return statistics.median(values[: max(1, len(values) // 2)])
+
+
+def _recent(values: Sequence[float]) -> float:
+    return statistics.median(values[-max(1, len(values) // 10) :])
 
 
 def _change(baseline: float, recent: float) -> str:

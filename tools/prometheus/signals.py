@@ -150,10 +150,35 @@ def _of_limit(usage: str, resource: str) -> Query:
 
 
 def _service_sum(metrics: tuple[str, ...]) -> Query:
+    return _service_of("sum", metrics)
+
+
+def _service_of(operator: str, metrics: tuple[str, ...]) -> Query:
     def of_namespace(metric: str) -> str:
         return metric.replace("}", ",$namespace}") if metric.endswith("}") else f"{metric}{{$namespace}}"
 
-    return _service(_first([f"{_BY} ({of_namespace(metric)})" for metric in metrics]))
+    return _service(_first([f"{operator} by (namespace, service, job) ({of_namespace(each)})" for each in metrics]))
+
+
+def _service_max(*metrics: str) -> Query:
+    return _service_of("max", metrics)
+
+
+def _service_min(*metrics: str) -> Query:
+    return _service_of("min", metrics)
+
+
+def _rds(metric: str) -> Query:
+    """Of a managed database; the exporters of CloudWatch name its label differently."""
+    labels = ("dbinstance_identifier", "dimension_DBInstanceIdentifier")
+    return Query(kind="database", labels=labels, promql=f"max by ({', '.join(labels)}) ({metric})")
+
+
+def _temporal_p95(metric: str) -> Query:
+    """A histogram that some SDKs write in seconds and say so in its name, others in milliseconds."""
+    rate = "sum by (namespace, pod, le) (rate({}_bucket{{$namespace}}[$range]))"
+    seconds, millis = rate.format(f"{metric}_seconds"), rate.format(metric)
+    return _pod(f"(histogram_quantile(0.95, {seconds})) or (histogram_quantile(0.95, {millis}) / 1000)")
 
 
 _CPU = "rate(container_cpu_usage_seconds_total" + _CONTAINERS + "[$range])"
@@ -205,6 +230,20 @@ _TABLE: tuple[tuple[str, str, tuple[Query, ...]], ...] = (
     ("disk_io_seconds_per_second", "ratio", (
         _node("max by (instance, node) (rate(node_disk_io_time_seconds_total[$range]))"),
     )),
+    ("disk_await_seconds", "s", (_node(
+        "max by (instance, node) ((rate(node_disk_read_time_seconds_total[$range])"
+        " + rate(node_disk_write_time_seconds_total[$range])) / (rate(node_disk_reads_completed_total[$range])"
+        " + rate(node_disk_writes_completed_total[$range])))"
+    ),)),
+    ("conntrack_utilization_ratio", "ratio", (_node(
+        "max by (instance, node) (node_nf_conntrack_entries / node_nf_conntrack_entries_limit)"
+    ),)),
+    ("fds_utilization_ratio", "ratio", (_node(
+        "max by (instance, node) (node_filefd_allocated / node_filefd_maximum)"
+    ), _pod("max by (namespace, pod) (process_open_fds{$namespace} / process_max_fds{$namespace})"))),
+    ("pids_utilization_ratio", "ratio", (_node(
+        "max by (instance, node) (node_processes_pids / node_processes_max_processes)"
+    ),)),
     ("disk_read_bytes_per_second", "bytes/s", (
         _pod_rate("container_fs_reads_bytes_total", _CONTAINERS), _node_rate("node_disk_read_bytes_total"),
     )),
@@ -259,14 +298,68 @@ _TABLE: tuple[tuple[str, str, tuple[Query, ...]], ...] = (
     ("connections_active", "connections", (_service_sum((
         "pg_stat_activity_count", 'mongodb_ss_connections{conn_type="current"}',
         "mysql_global_status_threads_connected", "redis_connected_clients", "hikaricp_connections_active",
-    )),)),
+    )), _rds("aws_rds_database_connections_average"))),
     ("connections_max", "connections", (_service_sum((
         "pg_settings_max_connections", "mysql_global_variables_max_connections",
         "redis_config_maxclients", "hikaricp_connections_max",
     )),)),
     ("queue_depth", "items", (_service_sum((
         "rabbitmq_queue_messages_ready", "kafka_consumergroup_lag", "hikaricp_connections_pending",
+    )), _rds("aws_rds_disk_queue_depth_average"))),
+    # Databases and their exporters: postgres_exporter, percona's mongodb_exporter, redis_exporter, RDS by CloudWatch.
+    ("connections_idle_in_transaction", "connections", (_service_sum((
+        'pg_stat_activity_count{state=~"idle in transaction.*"}',
     )),)),
+    ("oldest_transaction_seconds", "s", (_service_max("pg_stat_activity_max_tx_duration"),)),
+    ("replication_lag_seconds", "s", (
+        _service_max("pg_replication_lag_seconds", "mongodb_mongod_replset_member_replication_lag"),
+        _rds("aws_rds_replica_lag_average"),
+    )),
+    ("deadlocks_per_second", "1/s", (_service(f"{_BY} (rate(pg_stat_database_deadlocks{{$namespace}}[$range]))"),)),
+    ("evictions_per_second", "1/s", (_service(f"{_BY} (rate(redis_evicted_keys_total{{$namespace}}[$range]))"),)),
+    ("rejected_connections_per_second", "1/s", (
+        _service(f"{_BY} (rate(redis_rejected_connections_total{{$namespace}}[$range]))"),
+    )),
+    ("oom_errors_per_second", "1/s", (
+        _service(f'{_BY} (rate(redis_errors_total{{err="OOM",$namespace}}[$range]))'),
+    )),
+    ("cache_hit_ratio", "ratio", (_service(
+        f"{_BY} (rate(redis_keyspace_hits_total{{$namespace}}[$range])) / ({_BY} (rate(redis_keyspace_hits_total"
+        f"{{$namespace}}[$range])) + {_BY} (rate(redis_keyspace_misses_total{{$namespace}}[$range])))"
+    ),)),
+    ("replication_link_up", "ratio", (_service_min("redis_master_link_up"),)),
+    ("last_save_ok", "ratio", (_service_min("redis_rdb_last_bgsave_status", "redis_aof_last_write_status"),)),
+    ("lock_queue", "operations", (_service_max('mongodb_ss_globalLock_currentQueue{count_type="total"}'),)),
+    ("storage_tickets_available", "tickets", (_service_min(
+        "mongodb_ss_wt_concurrentTransactions_available", "mongodb_ss_queues_execution_available",
+    ),)),
+    ("cpu_credit_balance", "credits", (_rds("aws_rds_cpucredit_balance_average"),)),
+    ("free_storage_bytes", "bytes", (_rds("aws_rds_free_storage_space_average"),)),
+    ("commit_latency_seconds", "s", (_rds("aws_rds_commit_latency_average / 1000"),)),
+    ("read_latency_seconds", "s", (_rds("aws_rds_read_latency_average"),)),
+    ("write_latency_seconds", "s", (_rds("aws_rds_write_latency_average"),)),
+    ("write_operations_per_second", "1/s", (_rds("aws_rds_write_iops_average"),)),
+    ("transaction_log_bytes_per_second", "bytes/s", (_rds("aws_rds_transaction_logs_generation_average"),)),
+    ("database_load_active_sessions", "sessions", (_rds("aws_rds_dbload_average"),)),
+    # Temporal's SDK, as its metrics reference names them; Core-based SDKs and others write the same names.
+    ("temporal_activity_schedule_to_start_p95_seconds", "s", (
+        _temporal_p95("temporal_activity_schedule_to_start_latency"),
+    )),
+    ("temporal_workflow_task_schedule_to_start_p95_seconds", "s", (
+        _temporal_p95("temporal_workflow_task_schedule_to_start_latency"),
+    )),
+    ("temporal_replay_latency_p95_seconds", "s", (_temporal_p95("temporal_workflow_task_replay_latency"),)),
+    ("temporal_slots_available", "slots", (
+        _pod("min by (namespace, pod) (temporal_worker_task_slots_available{$namespace})"),
+    )),
+    ("temporal_pollers", "pollers", (_pod("sum by (namespace, pod) (temporal_num_pollers{$namespace})"),)),
+    ("temporal_sticky_evictions_per_second", "1/s", (_pod_rate("temporal_sticky_cache_total_forced_eviction"),)),
+    ("temporal_nondeterminism_per_second", "1/s", (
+        _pod_rate("temporal_workflow_task_execution_failed", '{failure_reason="NonDeterminismError",$namespace}'),
+    )),
+    ("temporal_resource_exhausted_per_second", "1/s", (
+        _pod_rate("temporal_request_failure", '{status_code="RESOURCE_EXHAUSTED",$namespace}'),
+    )),
 )  # fmt: skip
 
 SIGNALS: Mapping[str, Signal] = {name: Signal(name=name, unit=unit, queries=queries) for name, unit, queries in _TABLE}
