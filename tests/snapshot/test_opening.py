@@ -233,9 +233,13 @@ async def test_an_area_that_was_captured_and_holds_nothing_is_there(
         await need(world.history, "", "").calls()
 
 
-async def test_traces_are_not_read_and_that_is_said(folder: Path, described: None) -> None:
+async def test_a_file_of_traces_without_a_span_is_noted(folder: Path, described: None) -> None:
     (folder / "traces").mkdir()
-    assert (await open_snapshot(folder)).notes == ("traces/ is not read by this version",)
+    assert (await open_snapshot(folder)).notes == ()
+    (folder / "traces" / "a.json").write_text('{"spans": []}')
+    world = await open_snapshot(folder)
+    assert world.partial == {"traces"}
+    assert "holds no span" in world.notes[0]
 
 
 @pytest.mark.parametrize(

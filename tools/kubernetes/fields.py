@@ -13,7 +13,8 @@ _NONE: Fields = {}
 def value(obj: Any, *path: str) -> Any:
     """What lies at the end of a path of keys, or `None`."""
     for key in path:
-        if not isinstance(obj, Mapping):
+        # Nearly always a plain one; asking whether it is of an abstract kind costs ten times as much.
+        if type(obj) is not dict and not isinstance(obj, Mapping):
             return None
         obj = cast("Fields", obj).get(key)
     return obj
@@ -22,7 +23,7 @@ def value(obj: Any, *path: str) -> Any:
 def mapping(obj: Any, *path: str) -> Fields:
     """The object at the end of a path."""
     found = value(obj, *path)
-    return cast("Fields", found) if isinstance(found, Mapping) else _NONE
+    return cast("Fields", found) if type(found) is dict or isinstance(found, Mapping) else _NONE
 
 
 def items(obj: Any, *path: str) -> Sequence[Fields]:
@@ -30,7 +31,8 @@ def items(obj: Any, *path: str) -> Sequence[Fields]:
     found = value(obj, *path)
     if not isinstance(found, list):
         return ()
-    return [cast("Fields", item) for item in cast("list[Any]", found) if isinstance(item, Mapping)]
+    several = cast("list[Any]", found)
+    return [cast("Fields", item) for item in several if type(item) is dict or isinstance(item, Mapping)]
 
 
 def words(obj: Any, *path: str) -> Sequence[str]:

@@ -22,6 +22,7 @@ from tools.kubernetes.discovery import Discovery, Resource
 from tools.kubernetes.fields import items, mapping, number, text
 from tools.kubernetes.kinds import canonical
 from tools.kubernetes.refusals import BadRequest, Expired, refusal
+from tools.kubernetes.writers import without_writers
 from tools.world import Object
 
 PAGE = 500
@@ -214,9 +215,8 @@ def _segment(namespace: str | None) -> str | None:
 
 
 def _bare(obj: Object) -> Object:
-    """Without who wrote which field: a third of an object's size, and no tool reads it."""
-    metadata = mapping(obj, "metadata")
-    return {**obj, "metadata": {key: each for key, each in metadata.items() if key != "managedFields"}}
+    """With no more of who wrote which field than when somebody last did."""
+    return {**obj, "metadata": without_writers(text(obj, "kind"), mapping(obj, "metadata"))}
 
 
 def _object(content: bytes, path: str) -> Mapping[str, Any]:

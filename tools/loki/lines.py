@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
+from whenever import TimeDelta
 
 from tools.catalogue import Args, Reading, tool
 from tools.window import Window
@@ -26,6 +27,7 @@ class LinesArgs(Args):
     )
     contains: str | None = Field(None, min_length=1, max_length=500, description="text that each line must hold")
     minutes: int = Field(60, ge=1, le=10_080)
+    until_minutes: int = Field(0, ge=0, le=10_080, description="how many minutes ago the stretch ends")
     limit: int = Field(200, ge=1, le=2_000)
 
 
@@ -36,9 +38,10 @@ async def lines(world: World, args: LinesArgs) -> Reading:
     Name a namespace or a pod when you can. EMPTY says that no line matched in these minutes, not that all is well.
     """
     logs = need(world.logs, "logs", "set the address of Loki, or capture logs/<namespace>/<pod>/<container>.log")
-    window = Window.ending(world.now(), minutes=args.minutes)
+    window = Window.ending(world.now() - TimeDelta(minutes=args.until_minutes), minutes=args.minutes)
     found = await logs.lines(args.namespace, args.pod, args.contains, window, args.limit)
     asked = (("namespace", args.namespace), ("pod", args.pod), ("contains", args.contains), ("limit", args.limit))
+    asked += (("until_minutes", args.until_minutes or None),)
     query = "lines " + " ".join(f"{name}={value!r}" for name, value in asked if value is not None)
     text = show(found)
     if len(found) >= args.limit:

@@ -104,9 +104,35 @@ class Folder:
             return None
         return content
 
+    def lines(self, path: Path, area: str, *, limit: int) -> Iterator[str]:
+        """The lines of a text file, `.gz` decompressed, one at a time; where it cannot be read on, that is noted."""
+        import gzip
+        import io
+        import zlib
+
+        room = limit
+        try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                self.gaps.add(area, f"{self.said(path)}: not a regular file")
+                return
+            unzipped = gzip.open if path.suffix == ".gz" else open
+            with unzipped(path, "rb") as file:
+                start = file.read(2)
+            encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+            with unzipped(path, "rb") as file, io.TextIOWrapper(file, encoding, errors="replace", newline="") as rows:
+                for row in rows:
+                    room -= len(row)
+                    if room < 0:
+                        why = f"larger than {limit // 2**20} MB, read no further; split it"
+                        self.gaps.add(area, f"{self.said(path)}: {why}")
+                        return
+                    yield row
+        except (OSError, EOFError, zlib.error) as e:
+            self.gaps.add(area, f"{self.said(path)}: cannot be read ({e})")
+
     def documents(self, path: Path, area: str) -> list[Any]:
         """The JSON values or YAML documents of a file; those before a broken place are kept, the break is noted."""
-        is_json = path.name.lower().endswith(".json")
+        is_json = path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl"))
         content = self.read(path, area, limit=MAX_JSON_BYTES if is_json else MAX_YAML_BYTES)
         found: list[Any] = []
         if content is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whenever import Instant
+from whenever import Instant, TimeDelta
 
 from tools.errors import ToolNoSource, ToolRetry, ToolUnavailable
 from tools.snapshot.folder import Folder
@@ -24,6 +24,8 @@ MAX_BYTES = 2 * 2**20
 MAX_TOTAL_BYTES = 128 * 2**20
 """Bytes that one question over many logs may read."""
 
+CAPTURE = TimeDelta(minutes=5)
+"""How long a recording may take: it is stamped when it begins, and logs that are read later hold later lines."""
 _FAILURES = (b"Request log error: ", b"Create log request error: ")
 _START, _END = b"==== START logs for container ", b"==== END logs for container "
 
@@ -114,8 +116,9 @@ class LogFiles:
 class SnapshotLogs:
     """The recorded files, asked like a store of log lines."""
 
-    def __init__(self, files: LogFiles) -> None:
+    def __init__(self, files: LogFiles, *, captured_at: Instant | None) -> None:
         self._files = files
+        self._captured_at = captured_at
 
     async def lines(
         self, namespace: str | None, pod: str | None, contains: str | None, window: Window, limit: int
@@ -132,6 +135,8 @@ class SnapshotLogs:
     def _read(
         self, namespace: str | None, pod: str | None, contains: str | None, window: Window, limit: int
     ) -> Sequence[Mapping[str, Any]]:
+        if self._captured_at and window.end >= self._captured_at:
+            window = Window(window.start, window.end + CAPTURE)
         found: list[tuple[Instant | None, Mapping[str, Any]]] = []
         budget = MAX_TOTAL_BYTES
         try:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tools.errors import ToolNoSource
 from tools.kind import plural
+from tools.kubernetes.writers import without_writers
 from tools.snapshot.folder import Folder
 from tools.snapshot.logs import LogFiles
 from tools.world import Object
@@ -76,8 +77,7 @@ class Objects:
             name = f"event-{self.count}"
         if not isinstance(name, str) or not name or not isinstance(namespace, str):
             return 1
-        # Who wrote which field: a third of an object's size, and no tool reads it.
-        meta.pop("managedFields", None)
+        known["metadata"] = without_writers(kind, meta)
         if kind not in self._kinds:
             self._words |= {kind.lower(): kind, plural(kind): kind}
         groups = self._kinds.setdefault(kind, {})

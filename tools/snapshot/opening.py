@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from whenever import Instant
 
-from tools.snapshot import objects, records, signals
+from tools.snapshot import objects, records, signals, traces
 from tools.snapshot.folder import Folder, Gaps, SnapshotError
 from tools.snapshot.logs import LogFiles, SnapshotLogs
 from tools.snapshot.times import moment
@@ -23,7 +23,9 @@ from tools.world import World
 VERSION = 1
 DESCRIPTION = "snapshot.yaml"
 
-_AREAS = ("kubernetes", "logs", "signals", "alerts", "probes", "changes", "mongodb", "postgres", "host")
+_AREAS = (
+    "kubernetes", "logs", "signals", "traces", "alerts", "probes", "changes", "mongodb", "postgres", "redis", "host",
+)  # fmt: skip
 _KEYS = frozenset(("version", "captured_at", "window", "default_namespace", "partial", "notes"))
 _DUMPED = tuple(
     f"{kind}{suffix}"
@@ -81,8 +83,6 @@ def _open(path: Path) -> World:
     found = objects.read(folder, below) if is_dump or folder.holds(objects.AREA) else None
     series = signals.read(folder) if folder.holds(signals.AREA) else None
     files = LogFiles(folder, dump=below if found is not None else None)
-    if folder.holds("traces"):
-        gaps.remark("traces/ is not read by this version")
     captured_at = description.captured_at or _newest(folder, found, series)
     world = World(
         name=path.resolve().name,
@@ -91,13 +91,15 @@ def _open(path: Path) -> World:
         default_namespace=description.default_namespace,
         cluster=None if found is None else objects.SnapshotCluster(found, files),
         metrics=None if series is None else signals.SnapshotMetrics(series),
-        logs=SnapshotLogs(files) if is_dump or folder.holds("logs") or files.pods else None,
+        logs=SnapshotLogs(files, captured_at=captured_at) if is_dump or folder.holds("logs") or files.pods else None,
         alerts=records.read_alerts(folder),
         network=records.read_network(folder),
         history=records.read_history(folder),
         mongodb=records.read_mongodb(folder),
         postgres=records.read_postgres(folder),
+        redis=records.read_redis(folder),
         host=records.read_host(folder),
+        traces=traces.read(folder, description.default_namespace or ""),
     )
     # Last, when everything that could go wrong has been noted.
     return replace(world, partial=frozenset(gaps.areas), notes=tuple(gaps.notes))

@@ -22,6 +22,7 @@ from tools.errors import ToolError, ToolNoSource
 from tools.kind import plural
 from tools.postgres.queries import QUERIES
 from tools.redaction import redact
+from tools.redis.commands import COMMANDS as REDIS_COMMANDS
 from tools.snapshot import pod_logs
 from tools.snapshot.folder import SnapshotError
 from tools.snapshot.objects import AREA
@@ -29,7 +30,7 @@ from tools.snapshot.opening import DESCRIPTION, VERSION
 from tools.snapshot.records import COMMANDS
 from tools.snapshot.sanitizing import plain, sanitized
 from tools.window import Window
-from tools.world import Cluster, History, Metrics, MongoDB, Object, Postgres, World
+from tools.world import Cluster, History, Metrics, MongoDB, Object, Postgres, Redis, World
 
 KINDS = (
     "Namespace", "Node", "Pod", "Event", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob",
@@ -129,6 +130,8 @@ async def _fill(draft: _Draft, world: World) -> None:
         await _mongodb(draft, deployment)
     for deployment in world.postgres:
         await _postgres(draft, deployment)
+    for deployment in world.redis:
+        await _redis(draft, deployment)
     description: dict[str, Any] = {"version": VERSION, "captured_at": str(captured_at)}
     if world.window is not None:
         description["window"] = {"start": str(world.window.start), "end": str(world.window.end)}
@@ -235,6 +238,15 @@ async def _postgres(draft: _Draft, deployment: Postgres) -> None:
         if answer is not None:
             rows[what] = answer
     await draft.put(f"postgres/{quote(deployment.name, safe='')}.json", _json(rows))
+
+
+async def _redis(draft: _Draft, deployment: Redis) -> None:
+    replies: dict[str, Mapping[str, Any]] = {}
+    for command in REDIS_COMMANDS:
+        reply = await draft.attempt("redis", deployment.command(command))
+        if reply is not None:
+            replies[command] = reply
+    await draft.put(f"redis/{quote(deployment.name, safe='')}.json", _json(replies))
 
 
 def _json(value: Any) -> bytes:

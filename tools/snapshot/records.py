@@ -99,6 +99,21 @@ class SnapshotPostgres:
         return [_bare(cast("Record", row)) for row in cast("list[Any]", rows) if isinstance(row, dict)]
 
 
+class SnapshotRedis:
+    """Recorded replies of one Redis deployment."""
+
+    def __init__(self, name: str, replies: Mapping[str, Any]) -> None:
+        self.name = name
+        self._replies = replies
+
+    async def command(self, command: str) -> Record:
+        """The recorded reply."""
+        reply = self._replies.get(command)
+        if not isinstance(reply, dict):
+            raise ToolNoSource(f"the reply of {self.name} to {command!r} was not captured in this snapshot")
+        return cast("Record", reply)
+
+
 class SnapshotHost:
     """The recorded machine."""
 
@@ -165,6 +180,18 @@ def read_postgres(folder: Folder) -> tuple[SnapshotPostgres, ...]:
     return tuple(found)
 
 
+def read_redis(folder: Folder) -> tuple[SnapshotRedis, ...]:
+    """One file a deployment: the reply to each command."""
+    found: list[SnapshotRedis] = []
+    for path in folder.files("redis", "redis", (".json",), deep=False):
+        for replies in folder.documents(path, "redis"):
+            if isinstance(replies, dict):
+                found.append(SnapshotRedis(unquote(path.stem), cast("dict[str, Any]", replies)))
+            else:
+                folder.gaps.add("redis", f"{folder.said(path)}: expected an object of replies by command")
+    return tuple(found)
+
+
 def read_host(folder: Folder) -> SnapshotHost | None:
     """Usage of the machine that the snapshot was recorded on."""
     for path in folder.files("host", "host", ("usage.json",), deep=False):
@@ -185,7 +212,7 @@ def _read_calls(folder: Folder) -> Sequence[tuple[str, str]] | None:
     content = folder.read(path, "topology", limit=MAX_TABLE_BYTES)
     if content is None:
         return None
-    rows = Rows(folder, path, "topology", text(content), ("caller", "callee"))
+    rows = Rows(folder, path, "topology", text(content).splitlines(), ("caller", "callee"))
     found: dict[tuple[str, str], None] = {}
     for line, (caller, callee) in rows:
         try:

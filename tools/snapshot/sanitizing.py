@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from tools.kubernetes.writers import without_writers
 from tools.redaction import redact, redact_recurring
 from tools.snapshot.objects import without_values
 
@@ -26,8 +27,8 @@ def sanitized(obj: Mapping[str, Any]) -> dict[str, Any]:
     clean = cast("dict[str, Any]", plain(obj))
     metadata = clean.get("metadata")
     if isinstance(metadata, dict):
-        known = cast("dict[str, Any]", metadata)
-        known.pop("managedFields", None)
+        known = dict(without_writers(str(clean.get("kind")), cast("dict[str, Any]", metadata)))
+        clean["metadata"] = known
         if isinstance(known.get("annotations"), dict):
             for name in _DROPPED:
                 known["annotations"].pop(name, None)

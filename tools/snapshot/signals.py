@@ -4,7 +4,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,18 @@ from whenever import Instant
 
 from tools.entity import Entity
 from tools.errors import ToolNoSource
-from tools.snapshot.folder import MAX_TABLE_BYTES, Folder, text
+from tools.points import LARGEST, Points
+from tools.snapshot.folder import Folder
 from tools.snapshot.tables import Rows
 from tools.snapshot.times import moment, unix_seconds
 from tools.window import Window
 
 AREA = "signals"
 COLUMNS = ("time", "entity", "signal", "value")
+MAX_BYTES = 4 * 2**30
+"""Bytes of one table after decompression: read row by row they take time, not memory."""
+MOST_SAMPLES = 20_000_000
+"""Sixteen bytes each: 50,000 series of 400 points take 320 MB."""
 
 
 class Series:
@@ -26,6 +30,7 @@ class Series:
 
     def __init__(self) -> None:
         self._points: dict[tuple[str, str], tuple[array[float], array[float]]] = {}
+        self._count = 0
         self._times: dict[str, float] = {}
         self._entities: dict[str, str] = {}
 
@@ -42,10 +47,17 @@ class Series:
         if about is None:
             about = self._entities[entity] = str(Entity.parse(entity))
         measured = float(value) if value else float("nan")
-        if isfinite(measured):
-            times, values = self._points.setdefault((about, signal), (array("d"), array("d")))
-            times.append(at)
-            values.append(measured)
+        if abs(measured) <= LARGEST:
+            known = self._points.get((about, signal))
+            if known is None:
+                known = self._points[about, signal] = array("d"), array("d")
+            known[0].append(at)
+            known[1].append(measured)
+            self._count += 1
+
+    def is_full(self) -> bool:
+        """Whether more would take more memory than a diagnosis may."""
+        return self._count >= MOST_SAMPLES
 
     def sort(self) -> None:
         """Puts the samples of each series in the order of time."""
@@ -68,8 +80,7 @@ class Series:
                 continue
             low, high = bisect_left(times, start), bisect_right(times, end)
             if low < high:
-                points = [list(pair) for pair in zip(times[low:high], values[low:high], strict=True)]
-                yield {"entity": entity, "signal": signal, "points": points}
+                yield {"entity": entity, "signal": signal, "points": Points.sharing(times, values, low, high)}
 
 
 class SnapshotMetrics:
@@ -95,19 +106,20 @@ class SnapshotMetrics:
 
 
 def read(folder: Folder) -> Series:
-    """Reads every table of the area."""
+    """Reads every table of the area, row by row: a recording may be larger than memory, its samples are not."""
     series = Series()
     for path in folder.files(AREA, AREA, (".csv", ".csv.gz")):
-        content = folder.read(path, AREA, limit=MAX_TABLE_BYTES)
-        if content is not None:
-            _read_table(folder, path, text(content), series)
+        _read_table(folder, path, series)
     series.sort()
     return series
 
 
-def _read_table(folder: Folder, path: Path, content: str, series: Series) -> None:
-    rows = Rows(folder, path, AREA, content, COLUMNS)
+def _read_table(folder: Folder, path: Path, series: Series) -> None:
+    rows = Rows(folder, path, AREA, folder.lines(path, AREA, limit=MAX_BYTES), COLUMNS)
     for line, cells in rows:
+        if series.is_full():
+            folder.gaps.add(AREA, f"{folder.said(path)} line {line}: {MOST_SAMPLES:,} samples were read, no more are")
+            break
         try:
             series.add(*cells)
         except ValueError as e:

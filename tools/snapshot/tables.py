@@ -1,6 +1,6 @@
 """Reads CSV tables, row by row, and notes what is wrong with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tools.snapshot.folder import Folder
@@ -9,11 +9,11 @@ from tools.snapshot.folder import Folder
 class Rows:
     """The rows of a table that has the expected columns, in whatever order; broken ones are noted once."""
 
-    def __init__(self, folder: Folder, path: Path, area: str, content: str, columns: Sequence[str]) -> None:
+    def __init__(self, folder: Folder, path: Path, area: str, lines: Iterable[str], columns: Sequence[str]) -> None:
         self._folder = folder
         self._path = path
         self._area = area
-        self._content = content
+        self._lines = lines
         self._columns = columns
         self._rejected = 0
         self._first = ""
@@ -21,7 +21,7 @@ class Rows:
     def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
         import csv
 
-        reader = csv.reader(self._content.splitlines())
+        reader = csv.reader(self._lines)
         line = 1
         try:
             header = [cell.strip().lower() for cell in next(reader, list[str]())]
