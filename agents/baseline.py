@@ -3,22 +3,17 @@
 Without a past there is no comparison: then only absolute thresholds may speak.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median, quantiles
+from statistics import median
 
 from whenever import Instant
 
 from agents.scene import Series
+from agents.signals.changes import BOUND, MIN_BASELINE, usual_of
 from tools.window import Window
 
-MIN_BASELINE = 5
-"""Points before the window that make a past."""
-DEVIATIONS = 3.0
-"""How many spreads away from the median is unusual."""
-RELATIVE_SPREAD = 0.1
-"""A series that hardly moves has a spread of no less than this share of its median."""
 RUN = 2
 """Consecutive unusual points that are more than a blip."""
 SUSTAINED = 0.5
@@ -60,15 +55,13 @@ def shift(series: Series, window: Window, *, floor: float, upward: bool = True) 
         floor: the smallest spread that matters in this signal's unit.
         upward: whether more is unusual, else less.
     """
-    start = window.start.timestamp()
-    past = [value for at, value in series.points if at < start]
-    if len(past) < MIN_BASELINE:
+    known = usual_of(series.samples.before(window.start.timestamp()).values, floor)
+    if known is None:
         return None
-    usual, spread = median(past), _spread(past, floor)
-    bound = DEVIATIONS * spread
+    usual, spread = known.median, known.spread
 
     def is_out(value: float) -> bool:
-        return (value - usual if upward else usual - value) > bound
+        return (value - usual if upward else usual - value) > BOUND * spread
 
     found = _stretch(series, window, is_out)
     if found is None:
@@ -101,9 +94,14 @@ def latest(series: Series) -> float:
     return median(value for _, value in series.points[-3:])
 
 
+def stands_at(series: Series) -> float:
+    """The last point, of what is a level and not a rate: a volume that was emptied is well at once."""
+    return series.points[-1][1]
+
+
 def past(series: Series, window: Window) -> float | None:
     """The median before the window; `None` without enough of a past."""
-    values = [value for at, value in series.points if at < window.start.timestamp()]
+    values = series.samples.before(window.start.timestamp()).values
     return median(values) if len(values) >= MIN_BASELINE else None
 
 
@@ -132,15 +130,10 @@ def grows_steadily(series: Series, *, hours: float, share: float, parts: int = 6
     return all(later > earlier for earlier, later in pairwise(levels)) and levels[-1] >= levels[0] * (1 + share)
 
 
-def _spread(values: Sequence[float], floor: float) -> float:
-    low, _, high = quantiles(values, n=4, method="inclusive")
-    return max(high - low, RELATIVE_SPREAD * abs(median(values)), floor)
-
-
 def _stretch(
     series: Series, window: Window, is_out: Callable[[float], bool]
 ) -> tuple[Instant, Instant, float, bool] | None:
-    points = [(at, value) for at, value in series.points if at >= window.start.timestamp()]
+    points = series.samples.since(window.start.timestamp())
     flags = [is_out(value) for _, value in points]
     needed = min(RUN, len(points))
     began = next((place for place in range(len(flags)) if needed and all(flags[place : place + needed])), None)

@@ -56,6 +56,7 @@ class Rule:
         first_seen: Instant | None = None,
         last_seen: Instant | None = None,
         remedy: str = "",
+        strength: float | None = None,
     ) -> Finding:
         """A finding of this rule's cause; evidence that stands there twice is taken once."""
         return Finding(
@@ -69,6 +70,7 @@ class Rule:
             first_seen=first_seen,
             last_seen=last_seen,
             remedy=remedy,
+            strength=strength,
         )
 
 

@@ -8,24 +8,24 @@ from whenever import Instant
 
 from agents.case import Case
 from agents.causes import catalogue
-from agents.diagnosis import Confidence, Diagnosis, Hypothesis, Mode
-from agents.finding import CauseId, Finding, FindingId, Role, Severity
+from agents.diagnosis import Diagnosis, Hypothesis, Mode
+from agents.finding import Finding, FindingId, Role, Severity
 from agents.health import Verdict
+from agents.lifting import lifted
+from agents.model.weighing import weighed
 from agents.nearness import Distance, Near
+from agents.placing import placed
 from agents.ranking import RECENT_CHANGE, Ranked, rank
-from agents.report import Claim, Report, Usage
+from agents.report import Claim, Quality, Report, Stance, Usage
 from agents.routing import Routing
-from agents.summary import summarised
+from agents.summary import doubted, summarised
 from agents.timeline import story
 from agents.verdict import decide
-from tools.entity import Entity
 from tools.evidence import Evidence, EvidenceId, Outcome
 
 MOST_GAPS = 12
 """Gaps kept with an answer; their reasons repeat."""
 MOST_CONTEXT = 10
-MODEL_SCORE = 0.01
-"""What only the model proposes stands below everything that rules found."""
 PARTIAL = "partial"
 """How the gap is called that says an area was captured incompletely: `partial <area>`."""
 
@@ -43,12 +43,15 @@ def conclude(case: Case, routing: Routing, reports: Sequence[Report], *, now: In
         now: the moment that the answer speaks about.
     """
     known = catalogue()
-    findings = _merged(each for report in reports for each in report.findings)
+    edges = frozenset(edge for report in reports for edge in report.edges)
+    findings = lifted(_merged(each for report in reports for each in report.findings), edges)
     looks = _unique((each for report in reports for each in report.evidence), lambda each: each.id)
+    ends = (end for edge in edges for end in (edge.upstream, edge.downstream))
+    case = placed(case, (*ends, *(each.entity for each in findings)))
     ranked = rank(
         case,
         findings,
-        frozenset(edge for report in reports for edge in report.edges),
+        edges,
         titles={key: each.title for key, each in known.items()},
         remedies={key: each.remediation for key, each in known.items()},
         partial=frozenset(each.tool for each in looks if each.query.startswith(PARTIAL)),
@@ -80,40 +83,31 @@ def conclude(case: Case, routing: Routing, reports: Sequence[Report], *, now: In
     )
 
 
-def explained(diagnosis: Diagnosis, claims: Sequence[Claim], summary: str, usage: Usage) -> Diagnosis:
-    """The same answer in the model's words. Its claims were checked by code; verdict and order of the rules stand.
+def explained(diagnosis: Diagnosis, claims: Sequence[Claim], words: Sequence[Claim], usage: Usage) -> Diagnosis:
+    """The same answer with the model's words. Its claims were checked by code; the verdict of the rules stands.
 
-    A cause that only the model proposes comes last and is inconclusive, whatever the model says of it.
+    Args:
+        diagnosis: of the rules.
+        claims: all that the model said and that holds.
+        words: those of them that are said after the rules' summary.
+        usage: what asking for them cost.
     """
     known = {each.id for each in diagnosis.evidence}
     borne_out = tuple(
         each for each in claims if each.citations and all(one.evidence in known for one in each.citations)
     )
-    there = {(each.cause, each.entity) for each in diagnosis.hypotheses}
-    added: dict[object, Hypothesis] = {}
-    for claim in borne_out:
-        if claim.cause and claim.entity and (claim.cause, claim.entity) not in there:
-            proposed = _proposed(claim, claim.cause, claim.entity, diagnosis)
-            added.setdefault((claim.cause, claim.entity), proposed)
+    result = weighed(diagnosis, borne_out)
+    # The rules' words stay whole, whatever the model finds worth repeating of them.
+    said = (each.text for each in words if each in borne_out and each.stance is not Stance.AGAINST)
+    summary = " ".join((diagnosis.summary, *said))
+    counted = Usage(quality=Quality(refutations=result.refutations, tie_breaks=result.tie_breaks))
     return replace(
         diagnosis,
         mode=Mode.MODEL,
-        hypotheses=(*diagnosis.hypotheses, *added.values()),
-        summary=summary or diagnosis.summary,
+        hypotheses=result.hypotheses,
+        summary=doubted(summary, diagnosis.hypotheses, result.hypotheses),
         claims=borne_out,
-        usage=diagnosis.usage + usage,
-    )
-
-
-def _proposed(claim: Claim, cause: CauseId, entity: Entity, diagnosis: Diagnosis) -> Hypothesis:
-    lowest = min((each.score for each in diagnosis.hypotheses), default=1.0)
-    return Hypothesis(
-        cause=cause,
-        entity=entity,
-        title=claim.text,
-        confidence=Confidence.INCONCLUSIVE,
-        score=min(MODEL_SCORE, lowest),
-        evidence=tuple(dict.fromkeys(each.evidence for each in claim.citations)),
+        usage=diagnosis.usage + usage + counted,
     )
 
 

@@ -10,6 +10,7 @@ from agents.finding import CauseId, Finding, FindingId
 from agents.health import HealthState, Verdict
 from agents.report import Claim, Moment, Usage
 from agents.routing import Routing
+from agents.runbooks.suggestion import Suggestion
 from approvals.action import Action
 from tools.entity import Entity
 from tools.evidence import Evidence, EvidenceId
@@ -61,6 +62,8 @@ class Hypothesis:
     """0..1, comparable within one diagnosis only."""
     evidence: tuple[EvidenceId, ...]
     contradicted_by: tuple[EvidenceId, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Why the model refutes it, in its words; what `contradicted_by` names bears them out."""
     explains: tuple[FindingId, ...] = ()
     remediations: tuple[Remediation, ...] = ()
 
@@ -93,6 +96,8 @@ class Diagnosis:
     """The sentences of the summary that the model wrote, each with its citations."""
     notes: tuple[str, ...] = ()
     """What could not be checked, which specialist failed, why there is no model's word: for people."""
+    runbooks: tuple[Suggestion, ...] = ()
+    """Own runbooks that fit, best first; empty where none fits well, or none is configured."""
     usage: Usage
 
     @property
@@ -138,14 +143,9 @@ class Diagnosis:
                 for each in self.timeline
             ],
             "summary": self.summary,
-            "usage": {
-                "seconds": round(self.usage.seconds, 3),
-                "tool_calls": self.usage.tool_calls,
-                "model_calls": self.usage.model_calls,
-                "input_tokens": self.usage.input_tokens,
-                "output_tokens": self.usage.output_tokens,
-                "usd": round(self.usage.usd, 6),
-            },
+            # Only where there are any: without folders of one's own there is nothing to say.
+            **({"runbooks": [_runbook(each) for each in self.runbooks]} if self.runbooks else {}),
+            "usage": _usage(self.usage),
         }
 
 
@@ -167,6 +167,28 @@ def _hypothesis(rank: int, hypothesis: Hypothesis) -> dict[str, Any]:
     }
 
 
+def _usage(usage: Usage) -> dict[str, Any]:
+    spent: dict[str, Any] = {
+        "seconds": round(usage.seconds, 3),
+        "tool_calls": usage.tool_calls,
+        "model_calls": usage.model_calls,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "usd": round(usage.usd, 6),
+    }
+    if not (usage.model_calls or usage.quality.cached):
+        return spent
+    quality = usage.quality
+    answers = {
+        "cached": quality.cached,
+        "claims": quality.claims,
+        "claims_held": quality.held,
+        "refutations": quality.refutations,
+        "tie_breaks": quality.tie_breaks,
+    }
+    return {**spent, "answers": answers}
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.id,
@@ -176,6 +198,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "summary": finding.summary,
         "evidence": [each.id for each in finding.evidence],
     }
+
+
+def _runbook(runbook: Suggestion) -> dict[str, Any]:
+    shown = {"id": runbook.id, "title": runbook.title, "score": runbook.score, "why": runbook.why}
+    return {**shown, "url": runbook.url} if runbook.url else shown
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:

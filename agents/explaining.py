@@ -95,6 +95,10 @@ class Topology:
         if edge.relation == "calls":
             self._callees[downstream].add(upstream)
 
+    def callees(self, entity: Entity) -> frozenset[Entity]:
+        """What `entity` itself calls, in the one spelling."""
+        return frozenset(self._callees.get(same_thing(entity), ()))
+
     def calls_from(self, entity: Entity) -> Mapping[Entity, int]:
         """Everything that `entity`, or the workload that it is part of, calls, also through others."""
         found = {same_thing(entity): 0, self.topmost(entity): 0}
@@ -200,10 +204,16 @@ def _candidates(
         for place in places.keys() & at.keys():
             for other in at[place]:
                 allowed = reach(cause.cause, known[other].cause)
-                if allowed and (allowed is Reach.CALLEES) is is_downwards:
+                if not allowed or (allowed is Reach.CALLEES) is not is_downwards:
+                    continue
+                if allowed is not Reach.WITHIN or _is_within(cause, known[other], topology):
                     yield other, places[place]
     if reaches(cause.cause, Reach.NAMESPACE) or reaches(cause.cause, Reach.CLUSTER):
         yield from ((other, HOPS) for other, effect in known.items() if _is_in_reach(cause, effect))
+
+
+def _is_within(cause: Finding, effect: Finding, topology: Topology) -> bool:
+    return cause.entity.kind == "node" or topology.are_one(cause.entity, effect.entity)
 
 
 def _is_in_reach(cause: Finding, effect: Finding) -> bool:

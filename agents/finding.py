@@ -17,6 +17,10 @@ CauseId = NewType("CauseId", str)
 FindingId = NewType("FindingId", str)
 
 
+TOLD = 0.2
+"""Strength from which on what series suggest is told; below it stays a hint for whoever must look further."""
+
+
 class Role(StrEnum):
     """What a finding can be in an explanation."""
 
@@ -50,8 +54,13 @@ class Finding:
     first_seen: Instant | None = None
     """When it began, as far as the evidence tells."""
     last_seen: Instant | None = None
+    title: str = ""
+    """What it is called, where it is not of the published catalogue."""
     remedy: str = ""
     """What to do about this very case, with names filled in; empty = the catalogue's general advice."""
+    strength: float | None = None
+    """0..1, of what series alone suggest: how much of the trouble it accounts for, and how sure that it is no chance.
+    Comparable within one scene; `None` for what rests on more than a number that moved."""
     actions: tuple[Action, ...] = ()
     """What would address it, with all arguments filled from what was seen; mostly one or none."""
 
@@ -62,6 +71,11 @@ class Finding:
             )
         object.__setattr__(self, "summary", redact(self.summary))
         object.__setattr__(self, "remedy", redact(self.remedy))
+
+    @property
+    def is_hint(self) -> bool:
+        """Whether it is too faint to be told where anything else is known."""
+        return self.strength is not None and self.strength < TOLD
 
     @property
     def id(self) -> FindingId:

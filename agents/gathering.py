@@ -7,11 +7,13 @@ import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from whenever import Instant, TimeDelta
 
 from agents.case import Case
+from agents.custom.checks import Checks
 from agents.objects import number
 from tools.entity import Entity
 from tools.evidence import Evidence, Outcome
@@ -34,7 +36,11 @@ BASELINE_MINUTES = 120
 LONGEST_MINUTES = 10_080
 RECENT = TimeDelta(hours=1)
 
-_EVERYWHERE = ("Node", "PersistentVolume", "StorageClass", "IngressClass", "PriorityClass", "Namespace")
+_EVERYWHERE = (
+    "Node", "PersistentVolume", "StorageClass", "IngressClass", "PriorityClass", "Namespace", "ClusterRole",
+    "GatewayClass",
+    "ClusterExtension", "ClusterCatalog",
+)  # fmt: skip
 """Kinds that lie in no namespace."""
 _BASE = ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Service", "Node")
 _KINDS: Mapping[str, tuple[str, ...]] = {
@@ -45,23 +51,59 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "storage": ("PersistentVolumeClaim", "PersistentVolume", "StorageClass"),
     "workloads": ("Job", "CronJob", "ResourceQuota", "LimitRange", "ServiceAccount", "HorizontalPodAutoscaler"),
     "nodes": (),
-    "configuration": ("ConfigMap", "Secret", "ServiceAccount"),
-    "autoscaling": ("HorizontalPodAutoscaler", "PodDisruptionBudget"),
-    "control-plane": ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "APIService", "Namespace"),
+    "configuration": ("ConfigMap", "Secret", "ServiceAccount", "Role", "ClusterRole", "Certificate"),
+    "autoscaling": ("HorizontalPodAutoscaler", "PodDisruptionBudget", "ScaledObject"),
+    "control-plane": (
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+        "APIService",
+        "Namespace",
+        "Lease",
+        "ClusterServiceVersion",
+        "Subscription",
+        "InstallPlan",
+        "ClusterExtension",
+        "CatalogSource",
+        "ClusterCatalog",
+        "OperatorGroup",
+    ),
     "services": ("EndpointSlice", "Endpoints", "NetworkPolicy", "ConfigMap"),
-    "ingress": ("Ingress", "IngressClass", "Secret", "EndpointSlice"),
+    "ingress": (
+        "Ingress",
+        "IngressClass",
+        "Secret",
+        "EndpointSlice",
+        "GatewayClass",
+        "Gateway",
+        "HTTPRoute",
+        "GRPCRoute",
+        "TLSRoute",
+        "TCPRoute",
+        "UDPRoute",
+    ),
     "network": ("Ingress", "NetworkPolicy", "ConfigMap"),
     "applications": ("ConfigMap",),
     "mongodb": ("PersistentVolumeClaim",),
     "postgres": ("PersistentVolumeClaim",),
+    "redis": ("PersistentVolumeClaim",),
     "resources": ("PersistentVolumeClaim",),
 }
+_CUSTOM = frozenset((
+    "Certificate", "ScaledObject", "ClusterServiceVersion", "Subscription", "InstallPlan", "ClusterExtension",
+    "CatalogSource", "ClusterCatalog", "OperatorGroup", "GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute",
+    "TCPRoute", "UDPRoute",
+))  # fmt: skip
+"""Kinds that a cluster serves only where somebody added them; where nobody did, there are none to look at."""
+SYSTEM = "kube-system"
+_OF_SYSTEM = ("Pod", "Deployment", "DaemonSet", "ReplicaSet", "Service", "Lease")
 _NODE_SIGNALS = (
     "cpu_utilization_ratio", "memory_utilization_ratio", "disk_utilization_ratio", "packet_drop_ratio",
-    "tcp_retransmit_ratio",
+    "tcp_retransmit_ratio", "disk_await_seconds", "disk_io_seconds_per_second", "conntrack_utilization_ratio",
+    "fds_utilization_ratio", "pids_utilization_ratio",
 )  # fmt: skip
 _MONGODB = ("status", "replication", "operations", "slow_operations", "connections")
 _POSTGRES = ("status", "connections", "activity", "locks", "slow_queries", "replication", "vacuum")
+_REDIS = ("status", "clients", "slow_commands")
 _ADDRESSES = re.compile(r"https://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{2,5}))?")
 
 
@@ -89,12 +131,17 @@ _Call = tuple[str, Mapping[str, Any]]
 
 async def _all(look: Look, calls: Iterable[_Call]) -> tuple[Evidence, ...]:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_one(look, name, args)) for name, args in _distinct(calls)]
-    return tuple(task.result() for task in tasks)
+        tasks = [(args, group.create_task(_one(look, name, args))) for name, args in _distinct(calls)]
+    return tuple(task.result() for args, task in tasks if not _is_nowhere(args, task.result()))
 
 
 async def _one(look: Look, name: str, args: Mapping[str, Any]) -> Evidence:
     return await look(name, args)
+
+
+def _is_nowhere(args: Mapping[str, Any], evidence: Evidence) -> bool:
+    """Whether it says only that nobody added that kind to the cluster: no gap in what was to be seen."""
+    return args.get("kind") in _CUSTOM and evidence.outcome is Outcome.NO_SOURCE
 
 
 def _distinct(calls: Iterable[_Call]) -> list[_Call]:
@@ -111,6 +158,8 @@ def _first(case: Case, areas: frozenset[str], world: World) -> Iterator[_Call]:
         yield "kubernetes.objects", {"kind": "Pod"}
     else:
         yield from _kubernetes(world, areas, namespaces)
+        if None not in namespaces and "control-plane" in areas:
+            yield from _platform(namespaces)
         for namespace in namespaces:
             yield "kubernetes.events", _given(namespace=namespace, minutes=_minutes(case, 60))
     for namespace in namespaces:
@@ -120,6 +169,9 @@ def _first(case: Case, areas: frozenset[str], world: World) -> Iterator[_Call]:
     yield "alerts.active", {}
     yield "history.changes", {}
     yield "history.calls", {}
+    if world.traces is not None:
+        yield "traces.calls", {"minutes": minutes}
+        yield "traces.signals", {"minutes": minutes}
     if "network" in areas or world.network is not None:
         yield "network.probes", {}
     yield from _databases(case, areas, world)
@@ -135,6 +187,22 @@ def _databases(case: Case, areas: frozenset[str], world: World) -> Iterator[_Cal
     if world.postgres or ("postgres" in areas and _speaks_of(case, "postgres")):
         for what in _POSTGRES:
             yield f"postgres.{what}", {}
+    if world.redis or ("redis" in areas and (_speaks_of(case, "redis") or _speaks_of(case, "valkey"))):
+        for what in _REDIS:
+            yield f"redis.{what}", {}
+
+
+async def gather_for(checks: Checks, case: Case, look: Look, world: World) -> tuple[Evidence, ...]:
+    """What added checks need besides: objects of their kinds where the case is, and their queries."""
+    calls: list[_Call] = []
+    if world.cluster is not None:
+        for kind in checks.kinds:
+            namespaces = [None] if kind in _EVERYWHERE else _namespaces(case)
+            calls += [("kubernetes.objects", _given(kind=kind, namespace=each)) for each in namespaces]
+    for query in checks.queries:
+        if world.captured_at is None or not query.has_signal:
+            calls.append(("prometheus.range", {"promql": query.promql, "minutes": query.minutes}))
+    return await _all(look, calls)
 
 
 def _kubernetes(world: World, areas: frozenset[str], namespaces: Sequence[str | None]) -> Iterator[_Call]:
@@ -147,6 +215,14 @@ def _kubernetes(world: World, areas: frozenset[str], namespaces: Sequence[str | 
             yield "kubernetes.objects", _given(kind=kind, namespace=namespace)
 
 
+def _platform(namespaces: Sequence[str | None]) -> Iterator[_Call]:
+    """What every namespace rests on, beside those that the case names."""
+    if SYSTEM not in namespaces:
+        for kind in _OF_SYSTEM:
+            yield "kubernetes.objects", {"kind": kind, "namespace": SYSTEM}
+        yield "kubernetes.events", {"namespace": SYSTEM, "minutes": 60}
+
+
 def _namespaces(case: Case) -> list[str | None]:
     named = sorted(case.scope.namespaces)
     return [*named] if 0 < len(named) <= MOST_NAMESPACES else [None]
@@ -156,6 +232,12 @@ def _minutes(case: Case, before: int) -> int:
     """From before the onset, as long again as the incident and no less than `before`, to now."""
     since = (case.asked_at - case.scope.window.start).total("minutes")
     return min(LONGEST_MINUTES, max(1, round(since + max(before, case.scope.window.seconds / 60))))
+
+
+def _since(case: Case) -> int:
+    """From the onset to now."""
+    since = (case.asked_at - case.scope.window.start).total("minutes")
+    return min(LONGEST_MINUTES, max(1, ceil(since)))
 
 
 def _given(**args: Any) -> Mapping[str, Any]:
@@ -171,7 +253,8 @@ def _is_about_host(case: Case, world: World) -> bool:
     """This machine is one among many: it is read when asked about, or when there is nothing else to read."""
     if any(each.kind == "host" for each in case.scope.entities) or case.scope.words & {"host", "machine", "localhost"}:
         return world.host is not None
-    return not (world.cluster or world.metrics or world.logs or world.mongodb or world.postgres or world.network)
+    databases = world.mongodb or world.postgres or world.redis
+    return not (world.cluster or world.metrics or world.logs or databases or world.network)
 
 
 # A namespace that is not there
@@ -179,7 +262,11 @@ def _is_about_host(case: Case, world: World) -> bool:
 
 def _lost(case: Case, seen: Sequence[Evidence]) -> str:
     """The namespace that was asked for and holds nothing at all; empty when there is no such."""
-    scoped = [each for each in seen if each.tool == "kubernetes.objects" and not _lists_everywhere(each)]
+    scoped = [
+        each
+        for each in seen
+        if each.tool == "kubernetes.objects" and not _lists_everywhere(each) and not _is_of_platform(case, each)
+    ]
     if not case.scope.namespaces or not scoped or any(each.outcome is not Outcome.EMPTY for each in scoped):
         return ""
     return ", ".join(sorted(case.scope.namespaces))
@@ -187,6 +274,10 @@ def _lost(case: Case, seen: Sequence[Evidence]) -> str:
 
 def _lists_everywhere(evidence: Evidence) -> bool:
     return any(f"get {kind.lower()}" in evidence.query for kind in _EVERYWHERE) or " -A" in evidence.query
+
+
+def _is_of_platform(case: Case, evidence: Evidence) -> bool:
+    return SYSTEM not in case.scope.namespaces and f" -n {SYSTEM}" in evidence.query
 
 
 def _misnamed(case: Case, lost: str, seen: Sequence[Evidence]) -> Evidence:
@@ -212,7 +303,11 @@ def _second(case: Case, areas: frozenset[str], world: World, seen: Sequence[Evid
         yield from _container_logs(case, seen)
     if world.logs is not None:
         for namespace in _namespaces(case):
-            yield "logs.lines", _given(namespace=namespace, minutes=_minutes(case, 30), limit=MOST_LINES)
+            # Two stretches, or the newest lines alone would fill the room and nobody could say what is new.
+            since = _since(case)
+            yield "logs.lines", _given(namespace=namespace, minutes=since, limit=MOST_LINES)
+            before = {"minutes": max(30, since), "until_minutes": since}
+            yield "logs.lines", _given(namespace=namespace, **before, limit=MOST_LINES)
     if None not in _namespaces(case) and _has_no_series(seen):
         yield "metrics.signals", {"minutes": _minutes(case, BASELINE_MINUTES)}
     if world.network is not None and areas & {"network", "ingress"}:

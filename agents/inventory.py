@@ -13,6 +13,7 @@ from whenever import Instant, TimeDelta
 from agents.objects import Event, Resource, labels_at, matches
 from tools.entity import Entity
 from tools.evidence import Evidence
+from tools.kind import plural
 from tools.kubernetes.fields import Fields, items, mapping, text
 from tools.kubernetes.kinds import canonical
 from tools.window import Window
@@ -20,6 +21,8 @@ from tools.window import Window
 EVENT_LEAD = TimeDelta(minutes=30)
 """How long before the onset an event may lie: alert rules wait (`for:`), back-offs repeat after minutes only."""
 _GET = re.compile(r"\bget\s+(?P<kinds>[\w.,-]+)(?P<rest>.*)", re.DOTALL)
+_OF_THE_GONE = frozenset({"Preempted"})
+"""Reasons of events about objects that end with what they tell: their absence does not make them old."""
 _SOME = re.compile(r"^\s+[^\s-]|--field-selector|(?:^|\s)(?:-l|--selector)\b")
 _NAMESPACE = re.compile(r"(?:^|\s)(?:-n|--namespace)[ =](?P<namespace>[\w.-]+)")
 
@@ -69,7 +72,7 @@ class Inventory:
 
     def saw(self, kind: str, namespace: str = "") -> bool:
         """Whether objects of that kind were listed, in that namespace or in all."""
-        namespaces = self._listed.get(canonical(kind), frozenset())
+        namespaces = self._listed.get(_plural(kind), frozenset())
         return "" in namespaces or (bool(namespaces) if not namespace else namespace in namespaces)
 
     def lacks(self, kind: str, namespace: str, name: str) -> bool:
@@ -137,6 +140,10 @@ class Inventory:
         parent = Entity.of("deployment", entity.namespace, name)
         is_set = entity.kind == "replicaset" and bool(name)
         return parent if is_set and (ending == template or self.at(parent) or not self.saw("Deployment")) else entity
+
+    def maker(self, pod: Entity) -> Entity:
+        """What a person would edit, of a pod that is gone: a set names its pods after itself."""
+        return self.topmost(Entity.of("replicaset", pod.namespace, pod.name.rpartition("-")[0] or pod.name))
 
     def _likely(self, pod: Resource) -> Entity:
         """The workload of a pod without owners: some captures leave owners out."""
@@ -243,7 +250,7 @@ class Inventory:
             return True
         same_name = self.get(event.kind, event.namespace, event.name)
         if same_name is None:
-            return not self.knows(event.kind, event.namespace)
+            return event.reason in _OF_THE_GONE or not self.knows(event.kind, event.namespace)
         # The kubelet writes a node's name where the uid should be.
         return not event.uid or not same_name.uid or event.kind == "Node"
 
@@ -278,7 +285,13 @@ def listed(look: Evidence) -> Iterable[tuple[str, str]]:
     if line is None or _SOME.search(line["rest"]):
         return ()
     namespace = _NAMESPACE.search(line["rest"])
-    return [(canonical(kind), namespace["namespace"] if namespace else "") for kind in line["kinds"].split(",")]
+    return [(_plural(kind), namespace["namespace"] if namespace else "") for kind in line["kinds"].split(",")]
+
+
+def _plural(word: str) -> str:
+    """One spelling of a kind, without its group: `pods` for `Pod`, `po` and `pods`; kubectl's lines have plurals."""
+    known = canonical(word.partition(".")[0])
+    return known.lower() if known == known.lower() else plural(known)
 
 
 def _is_event(raw: object) -> bool:

@@ -14,19 +14,23 @@ from agents.alert import Alert
 from agents.case import Case, SessionId
 from agents.causes import catalogue as causes
 from agents.causes import rules, run
+from agents.clues import clues
 from agents.conclusion import conclude, explained
+from agents.custom.checks import Checks
 from agents.diagnosis import Diagnosis
 from agents.finding import Role
-from agents.gathering import gather
+from agents.gathering import gather, gather_for
 from agents.model.answers import Brief
 from agents.model.asking import Model
 from agents.model.choosing import applied
+from agents.model.choosing_specialists import choose
 from agents.model.explain import explain
 from agents.model.loop import investigate as ask
+from agents.model.offering import offered
 from agents.progress import FindingSeen, Listener, LookBegan, LookEnded, Phase, PhaseBegan
 from agents.remedy import remedied
 from agents.report import Report, Usage
-from agents.routing import Routing, clues, route
+from agents.routing import Routing, route
 from agents.scene import Scene
 from agents.scoping import scope_of
 from agents.specialist import GENERALIST, Specialist
@@ -40,6 +44,9 @@ from tools.world import World
 
 GROUND = "looks"
 """The name under which what was seen stands among the specialists' reports."""
+NO_CHECKS = Checks()
+ROUTING = "routing"
+"""The name under which stands what asking for the way cost."""
 
 
 def open_case(question: str, alerts: Sequence[Alert], world: World, *, session_id: SessionId) -> Case:
@@ -70,8 +77,18 @@ def _in_words(alert: Alert) -> str:
 class Investigation:
     """One case at work in one process: the world is read once, and every specialist checks what was seen."""
 
-    def __init__(self, case: Case, world: World, *, cache: Cache, listen: Listener) -> None:
+    def __init__(self, case: Case, world: World, *, cache: Cache, listen: Listener, checks: Checks = NO_CHECKS) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            case: what is asked.
+            world: what is looked at.
+            cache: of answers of live tools.
+            listen: hears of progress.
+            checks: those that somebody added to the catalogue's own.
+        """
         self.case = case
+        self._checks = checks
         self._world = world
         self._listen = listen
         # What was read before the newest news of the alerts tells of a time before it: of the fault, after its end.
@@ -80,7 +97,7 @@ class Investigation:
         self._seen: asyncio.Task[_Seen] | None = None
 
     async def ground(self) -> Report:
-        """What was seen, for all specialists alike: looks, topology, what happened when. Has no findings."""
+        """What was seen, for all specialists alike: looks, topology, what happened when; what added checks found."""
         return (await self._look()).ground
 
     async def report(self, specialist: Specialist, *, model: Model, leads: bool) -> Report:
@@ -131,7 +148,7 @@ class Investigation:
             model=model,
             look=self._looker.look,
             limits=specialist.limits,
-            tools=[known[name] for name in specialist.tools],
+            tools=offered([known[name] for name in specialist.tools], self._world),
         )
         return replace(
             report,
@@ -151,10 +168,15 @@ class Investigation:
     async def _read(self) -> "_Seen":
         began = time.monotonic()
         evidence = await gather(self.case, frozenset(), self._looker.look, self._world)
+        added = await gather_for(self._checks, self.case, self._looker.look, self._world)
+        evidence = tuple({each.id: each for each in (*evidence, *added)}.values())
         scene = Scene.of(self.case, evidence, partial=self._world.partial)
         told, cited = await asyncio.to_thread(moments, scene)
+        checked = await asyncio.to_thread(run, self._checks.rules, scene)
         ground = Report(
             specialist=GROUND,
+            findings=checked.findings,
+            failed_checks=tuple(each.why for each in checked.failures),
             evidence=(*evidence, *cited),
             edges=scene.edges(),
             moments=told,
@@ -189,7 +211,17 @@ class _Seen:
 
 def routed(case: Case, specialists: Sequence[Specialist]) -> Routing:
     """Who leads this case."""
-    return route(clues(case.question, case.alerts), specialists)
+    return route(clues(case.question, case.alerts), specialists, chosen=case.chosen)
+
+
+async def advised(
+    case: Case, specialists: Sequence[Specialist], *, model: Model, cache: Cache
+) -> tuple[Case, Report | None]:
+    """The case with the model's choice of who leads, where the rules are sure of nobody, and what asking cost."""
+    if not model.is_configured or not routed(case, specialists).abstained:
+        return case, None
+    choice = await choose(case, specialists, model=model, cache=cache)
+    return replace(case, chosen=choice.names), Report(specialist=ROUTING, usage=choice.usage)
 
 
 async def concluded(case: Case, routing: Routing, reports: Sequence[Report], model: Model) -> Diagnosis:
@@ -201,33 +233,39 @@ async def concluded(case: Case, routing: Routing, reports: Sequence[Report], mod
     cited = {each.evidence for claim in claims for each in claim.citations}
     seen = {each.id: each for report in reports for each in report.evidence if each.id in cited}
     diagnosis = replace(diagnosis, evidence=tuple({**{each.id: each for each in diagnosis.evidence}, **seen}.values()))
-    words = await explain(diagnosis, model=model)
+    words = await explain(diagnosis, claims, model=model)
     if words.failure:
         diagnosis = replace(diagnosis, notes=(*diagnosis.notes, f"No model's summary: {words.sentence}"))
     if not (claims or words.claims):
         return replace(diagnosis, usage=diagnosis.usage + words.usage)
-    # What is so stays in the rules' words; the model says why.
-    summary = " ".join((diagnosis.opening, *(claim.text for claim in words.claims)))
     diagnosis = applied(diagnosis, words.choices)
-    return explained(diagnosis, (*words.claims, *words.proposals, *claims), summary, words.usage)
+    return explained(diagnosis, (*words.claims, *words.proposals, *claims), words.claims, words.usage)
 
 
 async def diagnose(
-    case: Case, world: World, specialists: Sequence[Specialist], *, model: Model, cache: Cache, listen: Listener
+    case: Case,
+    world: World,
+    specialists: Sequence[Specialist],
+    *,
+    model: Model,
+    cache: Cache,
+    listen: Listener,
+    checks: Checks = NO_CHECKS,
 ) -> Diagnosis:
     """The whole of it in one process."""
     began = time.monotonic()
     listen(PhaseBegan(phase=Phase.ROUTING))
+    case, advice = await advised(case, specialists, model=model, cache=cache)
     routing = routed(case, specialists)
     listen(PhaseBegan(phase=Phase.LOOKING, detail=", ".join(routing.leaders)))
-    investigation = Investigation(case, world, cache=cache, listen=listen)
+    investigation = Investigation(case, world, cache=cache, listen=listen, checks=checks)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(investigation.report(each, model=model, leads=each.name in routing.leaders))
             for each in specialists
             if each.name != GENERALIST or routing.abstained
         ]
-    reports = [await investigation.ground(), *(task.result() for task in tasks)]
+    reports = [await investigation.ground(), *(task.result() for task in tasks), *([advice] if advice else [])]
     listen(PhaseBegan(phase=Phase.CONCLUDING))
     diagnosis = await concluded(case, routing, reports, model)
     listen(PhaseBegan(phase=Phase.DONE))

@@ -31,7 +31,7 @@ REFUTED_BY: Mapping[str, tuple[str, ...]] = {
 TOPICS: Mapping[str, tuple[str, ...]] = {
     # Kinds of trouble by the words that people and alert rules use for them.
     "latency-high": ("latency", "slow", "response time", "duration"),
-    "error-ratio-high": ("error", "5xx", "availability", "failure rate", "success rate"),
+    "error-ratio-high": ("error", "5xx", "availability", "fail", "success rate"),
     "traffic-drop": ("traffic drop", "no traffic", "throughput", "request rate"),
     "cpu-saturated": ("cpu",),
     "memory-near-limit": ("memory",),
@@ -39,6 +39,14 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "crash-loop": ("crash", "restart"),
     "pod-pending": ("pending", "unschedulable"),
 }
+SPEAKS_OF: Mapping[str, str] = {
+    # Which of those kinds a suspicion is about, where it is about one.
+    "self-time-high": "latency-high",
+    "latency-path-high": "latency-high",
+    "errors-begin-here": "error-ratio-high",
+}
+OFF_TOPIC = 0.6
+"""Of the strength of a suspicion when the case speaks of the other kind of trouble alone."""
 ABSENCES: Mapping[str, tuple[str, ...]] = {
     "kubernetes": ("*-missing", "*-unused", "selector-mismatch", "endpoints-empty"),
     "signals": ("scrape-target-down",),
@@ -55,6 +63,16 @@ _BANDS: Mapping[tuple[Distance, bool], tuple[float, float]] = {
     (Distance.ELSEWHERE, True): (0.06, 0.12),
     (Distance.ELSEWHERE, False): (0.0, 0.05),
 }
+_SUGGESTED: Mapping[Distance, tuple[float, float]] = {
+    # What series alone suggest stands among what was inferred, by strength, and below what was seen directly.
+    Distance.JOINED: (0.36, 0.7),
+    Distance.NAMESPACE: (0.13, 0.35),
+    Distance.ELSEWHERE: (0.0, 0.12),
+}
+BY_STRENGTH = 0.9
+"""How much of the place of such a finding its strength decides; the rest is what counts for all others."""
+SURE = 0.5
+"""Strength below which a suspicion stays inconclusive."""
 _WEIGHTS: Mapping[str, float] = {
     "coverage": 0.26,
     "direct": 0.20,
@@ -99,9 +117,15 @@ def rank(
     """
     known = tuple(edges)
     present = [each for each in findings if each.severity is not Severity.INFO]
+    if not case.alerts and all(each.cause == RECENT_CHANGE or each.role is Role.CONTEXT for each in present):
+        # A change needs a symptom on it: beside nothing else, and with no alert that saw one, it is a coincidence.
+        present = []
+    if not present and case.is_reported:
+        # Somebody says that it is not well, and nothing shows clearly: then the faintest suspicion is worth a look.
+        present = [each for each in findings if each.is_hint]
     explained = explain(present, known)
     near = Near.of(case, Topology(known, (each.entity for each in findings)))
-    scorer = _Scorer(case, explained, near, findings)
+    scorer = _Scorer(case, explained, near, findings, knows_calls=any(each.relation == "calls" for each in known))
     refuting = [each for each in findings if each.cause in REFUTED_BY]
     made: list[tuple[float, Finding, Hypothesis]] = []
     for key in (*explained.roots(), *explained.origins()):
@@ -131,8 +155,11 @@ def rank(
 
 
 class _Scorer:
-    def __init__(self, case: Case, explained: Explained, near: Near, findings: Sequence[Finding]) -> None:
+    def __init__(
+        self, case: Case, explained: Explained, near: Near, findings: Sequence[Finding], *, knows_calls: bool
+    ) -> None:
         self._case = case
+        self._knows_calls = knows_calls
         self._explained = explained
         self._near = near
         self._distances = {key: near.distance(each.entity) for key, each in explained.findings.items()}
@@ -151,11 +178,36 @@ class _Scorer:
         return distance * (3.0 if own else 1.0)
 
     def distance(self, finding: Finding) -> Distance:
-        nearest = [self._distances[key] for key in (finding.id, *self._explained.reached(finding.id))]
-        return min(nearest)
+        nearest = min(self._distances[key] for key in (finding.id, *self._explained.reached(finding.id)))
+        if nearest is Distance.NAMESPACE and finding.strength is not None and not self._knows_calls:
+            # Where nobody recorded who calls whom, whatever is measured beside it may be what it calls.
+            return Distance.JOINED
+        return nearest
 
     def score(self, finding: Finding) -> float:
+        strength = self._strength(finding)
+        if strength is not None:
+            low, high = _SUGGESTED[self.distance(finding)]
+            return low + (high - low) * (BY_STRENGTH * strength + (1 - BY_STRENGTH) * self._merit(finding))
         low, high = _BANDS[self.distance(finding), finding.role is Role.CAUSE]
+        return low + (high - low) * self._merit(finding)
+
+    def _strength(self, finding: Finding) -> float | None:
+        """Its own, or that of what it explains within the same workload: a mechanism is as strong as what it does."""
+        if finding.strength is None:
+            return None
+        topics = self._topics & set(SPEAKS_OF.values())
+        if topics and SPEAKS_OF.get(finding.cause, next(iter(topics))) not in topics:
+            return OFF_TOPIC * finding.strength
+        known, near = self._explained.findings, self._near.topology
+        inside = (known[key] for key in self._explained.reached(finding.id))
+        return max(
+            finding.strength,
+            *(each.strength or 0.0 for each in inside if near.are_one(each.entity, finding.entity)),
+            0.0,
+        )
+
+    def _merit(self, finding: Finding) -> float:
         parts = {
             "coverage": self.coverage(finding),
             "direct": 1.0 if finding.direct else 0.0,
@@ -167,7 +219,7 @@ class _Scorer:
             "change": 1.0 if self._is_changed(finding) else 0.0,
             "fresh": self._freshness(finding),
         }
-        return low + (high - low) * sum(_WEIGHTS[name] * value for name, value in parts.items())
+        return sum(_WEIGHTS[name] * value for name, value in parts.items())
 
     def coverage(self, finding: Finding) -> float:
         """Share of the symptoms that this explains, itself included where it is one."""
@@ -227,7 +279,8 @@ def _confidence(finding: Finding, scorer: _Scorer, *, contradicted: bool, partia
     if finding.direct and joined and not unproven and not contradicted:
         return Confidence.CONFIRMED
     bears = scorer.has_symptoms and scorer.coverage(finding) > 0
-    if contradicted or not (finding.direct or bears):
+    is_weak = finding.strength is not None and finding.strength < SURE
+    if contradicted or is_weak or not (finding.direct or bears):
         return Confidence.INCONCLUSIVE
     return Confidence.LIKELY
 
@@ -252,7 +305,7 @@ def _is_later(other: Finding, finding: Finding) -> bool:
 
 
 def _title(finding: Finding, titles: Mapping[CauseId, str]) -> str:
-    title = titles.get(finding.cause) or finding.cause.replace("-", " ").capitalize()
+    title = finding.title or titles.get(finding.cause) or finding.cause.replace("-", " ").capitalize()
     if finding.role is Role.CAUSE:
         return title
     return f"{title}: symptom confirmed, cause not known"

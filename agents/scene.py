@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import RLock
 from typing import Any, Self, TypeVar, cast
 
 from whenever import Instant
@@ -16,11 +17,13 @@ from agents import topology
 from agents.case import Case
 from agents.inventory import Inventory
 from agents.objects import Event, Resource
+from agents.placing import placed
 from agents.report import Edge
 from tools.entity import Entity
 from tools.evidence import Evidence
 from tools.kubernetes.fields import Fields, text
 from tools.kubernetes.render import excerpt
+from tools.points import Points
 from tools.window import Window
 
 T = TypeVar("T")
@@ -60,15 +63,24 @@ class Series:
     entity: Entity
     signal: str
     points: Sequence[tuple[float, float]]
-    """(Unix seconds, value), oldest first."""
+    """(Unix seconds, value), oldest first, finite: whatever was given is put in order and kept compactly."""
     source: Evidence = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.points, Points):
+            object.__setattr__(self, "points", Points.of(self.points))
+
+    @property
+    def samples(self) -> Points:
+        """The points in the form that can be cut by time."""
+        return cast("Points", self.points)
 
 
 class Scene:
     """All that was seen for one case. Built once, read by every rule; each index is made when first asked for."""
 
     def __init__(self, case: Case, evidence: Sequence[Evidence], *, partial: frozenset[str]) -> None:
-        self.case = case
+        self._asked = case
         self.evidence = tuple(evidence)
         self.partial = partial
         """Areas whose capture is incomplete: what they do not show is unknown."""
@@ -76,11 +88,17 @@ class Scene:
         self.window: Window = case.scope.window
         self._cited: dict[tuple[object, ...], Evidence] = {}
         self._kept: dict[object, Any] = {}
+        self._making = RLock()
 
     @classmethod
     def of(cls, case: Case, evidence: Sequence[Evidence], *, partial: frozenset[str] = frozenset()) -> Self:
         """The scene of a case. Gaps may be among the evidence."""
         return cls(case, evidence, partial=partial)
+
+    @cached_property
+    def case(self) -> Case:
+        """What is asked, its things where they were seen."""
+        return placed(self._asked, (each.entity for each in self.cluster.resources))
 
     # What was looked at
 
@@ -103,8 +121,10 @@ class Scene:
 
     def once(self, make: Callable[["Scene"], T]) -> T:
         """What `make` gives for this scene, computed once, for rules that share a reading of it."""
-        if make not in self._kept:
-            self._kept[make] = make(self)
+        # Specialists check in threads of their own, side by side; what one of them makes may ask for another.
+        with self._making:
+            if make not in self._kept:
+                self._kept[make] = make(self)
         return cast("T", self._kept[make])
 
     # Indexes
@@ -165,7 +185,19 @@ class Scene:
 
     @cached_property
     def _edges(self) -> frozenset[Edge]:
-        return topology.edges(self.cluster, self.calls)
+        # Imported late: what logs tell is itself read from a scene.
+        from agents.logs.callees import calls
+
+        named = [each for each in self.series if each.kind in topology.DATABASES]
+        # A replica may be seen by its log alone, whose name says whose it is.
+        logged = (
+            Entity.of(each.kind, "", log.pod)
+            for log in self.logs
+            for each in named
+            if log.pod == each.name or log.pod.startswith(f"{each.name}-")
+        )
+        copies = topology.replicas((*named, *logged))
+        return topology.edges(self.cluster, self.calls) | calls(self) | copies
 
     # Citing
 
@@ -263,7 +295,8 @@ def _series(look: Evidence) -> list[Series]:
     found: list[Series] = []
     for record in _records(look.data):
         entity, signal = _entity(record.get("entity")), text(record, "signal")
-        points = [point for pair in _list(record.get("points")) if (point := _point(pair))]
+        given = record.get("points")
+        points = given if isinstance(given, Points) else Points.of(_list(given))
         if entity and signal and points:
             found.append(Series(entity=entity, signal=signal, points=points, source=look))
     return found
@@ -271,13 +304,6 @@ def _series(look: Evidence) -> list[Series]:
 
 def _list(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def _point(pair: Any) -> tuple[float, float] | None:
-    values = cast("Sequence[Any]", pair) if isinstance(pair, list | tuple) else ()
-    if len(values) != 2 or not all(isinstance(each, int | float) for each in values):
-        return None
-    return float(values[0]), float(values[1])
 
 
 def _pair(pair: Any) -> tuple[Entity | None, Entity | None]:

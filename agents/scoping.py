@@ -36,13 +36,16 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "certificate": ("certificate",),
     "mongodb": ("mongodb", "mongodb_cluster", "rs_nm"),
     "postgres": ("postgres", "postgresql", "postgres_cluster"),
+    "redis": ("redis", "redis_instance", "redis_cluster", "valkey"),
     "database": ("db_instance", "db_instance_identifier", "dbinstance_identifier", "database_instance"),
     "service": ("service", "service_name", "destination_service_name", "app", "app_kubernetes_io_name", "app_name"),
     "persistentvolume": ("persistentvolume",),
     "node": ("node", "node_name", "nodename"),
     "host": ("host", "hostname", "instance"),
 }
-_CLUSTER_SCOPED = frozenset({"persistentvolume", "node", "host", "mongodb", "postgres", "database", "namespace"})
+CLUSTER_SCOPED = frozenset(
+    {"persistentvolume", "node", "host", "mongodb", "postgres", "redis", "database", "namespace"}
+)
 _NAMESPACE_LABELS = ("namespace", "namespace_name", "kubernetes_namespace")
 # Where labels of the target and of its scraper clash, Prometheus keeps the target's as `exported_`: the thing meant.
 _PREFIXES = ("exported_", "kube_", "")
@@ -58,7 +61,7 @@ _KIND_WORDS = {
     "node": "node",
     "service": "service", "svc": "service", "ingress": "ingress", "pvc": "persistentvolumeclaim",
     "persistentvolumeclaim": "persistentvolumeclaim", "host": "host", "mongodb": "mongodb", "database": "database",
-    "postgres": "postgres", "postgresql": "postgres",
+    "postgres": "postgres", "postgresql": "postgres", "redis": "redis", "valkey": "redis",
     "hpa": "horizontalpodautoscaler",
 }  # fmt: skip
 _NAME = r"[a-z0-9](?:[-a-z0-9_.]*[a-z0-9])?"
@@ -80,11 +83,11 @@ _NOT_NAMES = (
     "time to too unhealthy up us was we were what when where which while who why will with wrong you your "
 )
 _STOP = frozenset(_NOT_NAMES.split())
-_DATABASES = frozenset({"mongodb", "postgres", "database"})
+_DATABASES = frozenset({"mongodb", "postgres", "redis", "database"})
 _NOT_DATABASES = (
-    "backup cache connection connections cpu deadlock deadlocks disk lag lock locks memory operations performance "
-    "pool primary queries query replica replicas replication session sessions size slot slots standby storage "
-    "timeout timeouts transaction transactions vacuum version wal writes "
+    "backup cache client clients connection connections cpu deadlock deadlocks disk lag lock locks memory "
+    "operations performance pool primary queries query replica replicas replication session sessions size slot "
+    "slots standby storage timeout timeouts transaction transactions vacuum version wal writes "
 )
 _OF_DATABASES = frozenset(_NOT_DATABASES.split())
 """What people ask about a database: `postgres connections` names none."""
@@ -162,7 +165,7 @@ def _entities(labels: Mapping[str, str], namespace: str) -> Iterator[Entity]:
         if value and not value.startswith("/"):
             # An `instance` carries the port that was scraped.
             name = re.sub(r":\d+$", "", value) if kind == "host" else value
-            yield Entity.of(kind, "" if kind in _CLUSTER_SCOPED else namespace, name)
+            yield Entity.of(kind, "" if kind in CLUSTER_SCOPED else namespace, name)
     workload, kind = _value(labels, ("workload", "workload_name", "owner_name")), ""
     if workload:
         kind = _value(labels, ("workload_type", "workload_kind", "owner_kind")).lower() or "deployment"
@@ -179,14 +182,14 @@ def _namespaces_in(question: str) -> Iterator[str]:
 def _mentioned(question: str, namespace: str, *, is_persons: bool) -> Iterator[Entity]:
     for kind, stated, name in _PATHS.findall(question):
         if (known := _KIND_WORDS.get(kind.lower())) and name:
-            yield Entity.of(known, "" if known in _CLUSTER_SCOPED else (stated or namespace), name)
+            yield Entity.of(known, "" if known in CLUSTER_SCOPED else (stated or namespace), name)
     for kind, name in _PHRASES.findall(question):
         known = _KIND_WORDS[kind.lower()]
         # `deployment cart` is how people ask; in the text of an alert, `Deployment replicas mismatch` is prose.
         if name in _STOP or (known in _DATABASES and name in _OF_DATABASES):
             continue
         if is_persons or not name.isalpha():
-            yield Entity.of(known, "" if known in _CLUSTER_SCOPED else namespace, name)
+            yield Entity.of(known, "" if known in CLUSTER_SCOPED else namespace, name)
 
 
 def _words(question: str) -> Iterator[str]:

@@ -1,6 +1,8 @@
-"""What happened, oldest first: alerts, changes, warnings, ends of containers, rollouts, onsets of findings. Pure."""
+"""What happened, oldest first: alerts, changes, warnings, ends of containers, rollouts, onsets of findings. Pure.
 
-import re
+At most `MOST_MOMENTS` lines, each once: what decides the answer and what people did before what merely happened.
+"""
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ from whenever import Instant, TimeDelta
 from agents.case import Case
 from agents.explaining import Topology
 from agents.finding import Finding, Role, Severity
+from agents.logs.templates import masked
 from agents.nearness import Distance, Near
 from agents.objects import Event, number
 from agents.report import Moment
@@ -18,22 +21,24 @@ from tools.evidence import Evidence, EvidenceId
 from tools.kubernetes.fields import items, moment, text
 from tools.redaction import redact
 
-MOST_MOMENTS = 20
+MOST_MOMENTS = 12
+"""Lines of a story that people still read as one."""
 LEAD = TimeDelta(hours=2)
 """How long before the window a change or a start may lie and still belong to the story."""
 LONGEST_LINE = 200
+DECIDING = 3
+"""Findings at the head of the answer whose onset is told before anything else."""
 _ROLLOUTS = frozenset(
     {"ScalingReplicaSet", "SuccessfulRescale", "DeploymentRollback", "NodeNotReady", "NodeReady", "Killing"}
 )
 _WEIGHTS = {"history.changes": 4, "alerts.active": 4, "kubernetes.objects": 2}
-_NUMBERS = re.compile(r"\d+")
 
 
 def moments(scene: Scene) -> tuple[tuple[Moment, ...], tuple[Evidence, ...]]:
     """What a scene tells of the past, and the evidence that those lines cite."""
     near = Near.of(scene.case, Topology(scene.edges()))
     entries = [*_changes(scene), *_events(scene), *_ends(scene), *_alerts(scene)]
-    kept = _weightiest(_distinct(_fitting(entries, scene.case, near)))
+    kept = _weightiest(_distinct(_fitting(entries, scene.case, near), near))
     cited = {each.evidence.id: each.evidence for each in kept}
     return tuple(each.moment for each in kept), tuple(cited.values())
 
@@ -55,7 +60,7 @@ def story(
         for each in told
         if each.evidence in evidence
     ]
-    kept = _weightiest(_distinct(_fitting([*entries, *_onsets(findings)], case, near)))
+    kept = _weightiest(_distinct(_fitting([*entries, *_onsets(findings)], case, near), near))
     return tuple(each.moment for each in kept)
 
 
@@ -112,15 +117,19 @@ def _ends(scene: Scene) -> Iterator[_Entry]:
                 code = number(status, state, "terminated", "exitCode")
                 if ended and code:
                     reason = text(status, state, "terminated", "reason") or "Error"
-                    what = f"container {text(status, 'name')} ended: {reason}, exit code {code}"
+                    restarts = number(status, "restartCount") or 0
+                    count = f", {restarts} restarts" if restarts > 1 else ""
+                    what = f"container {text(status, 'name')} ended: {reason}, exit code {code}{count}"
                     yield _entry(2, ended, pod.entity, what, scene.cite(pod, "status.containerStatuses"))
 
 
 def _onsets(findings: Sequence[Finding]) -> Iterator[_Entry]:
-    for each in findings:
+    """When each thing began that the answer rests on; what decides it comes first among the findings."""
+    for place, each in enumerate(findings):
         if each.first_seen and each.role is not Role.CONTEXT and each.severity is not Severity.INFO:
             weight = 3 if each.role is Role.CAUSE else 2
-            yield _entry(weight, each.first_seen, each.entity, each.summary, each.evidence[0])
+            decides = 2 if place < DECIDING and each.role is Role.CAUSE else 0
+            yield _entry(weight + decides, each.first_seen, each.entity, each.summary, each.evidence[0])
 
 
 def _alerts(scene: Scene) -> Iterator[_Entry]:
@@ -147,12 +156,13 @@ def _entity(written: str) -> Entity | None:
         return None
 
 
-def _distinct(entries: Iterable[_Entry]) -> list[_Entry]:
-    """One line for what repeats: the same words about the same thing, whatever the numbers, at its first time."""
+def _distinct(entries: Iterable[_Entry], near: Near) -> list[_Entry]:
+    """One line for what repeats: the same words about the same workload, whatever the values, at its first time."""
     first: dict[tuple[Entity, str], _Entry] = {}
     for entry in sorted(entries, key=_order):
-        key = (entry.moment.entity, _NUMBERS.sub("#", entry.moment.what)[:80])
-        first.setdefault(key, entry)
+        told = entry.moment
+        words = masked(told.what.replace(told.entity.name, "*"))
+        first.setdefault((near.topology.topmost(told.entity), words[:80]), entry)
     return list(first.values())
 
 

@@ -12,6 +12,7 @@ from agents.report import Edge
 from tools.entity import Entity
 from tools.kubernetes.fields import Fields, items, mapping, text, words
 
+DATABASES = frozenset({"database", "postgres", "mongodb", "redis"})
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
 
 _URL_HOSTS = re.compile(r"://(?:[^\s/@'\"]*@)?([A-Za-z0-9.,:_-]+)")
@@ -35,6 +36,20 @@ def edges(cluster: Inventory, calls: Sequence[tuple[Entity, Entity]]) -> frozens
             *_called(cluster),
         )
     )
+
+
+def replicas(found: Iterable[Entity]) -> frozenset[Edge]:
+    """Databases and their replicas, which mostly carry the name of their source and something more."""
+    databases = {each for each in found if each.kind in DATABASES}
+    pairs = (
+        (max((each for each in databases if copy.name.startswith(f"{each.name}-")), key=_length, default=None), copy)
+        for copy in databases
+    )
+    return frozenset(Edge(source, copy, "copies") for source, copy in pairs if source)
+
+
+def _length(entity: Entity) -> int:
+    return len(entity.name)
 
 
 def pod_spec(resource: Resource) -> Fields:
@@ -179,15 +194,16 @@ def _named_hosts(cluster: Inventory, resource: Resource) -> set[tuple[str, str]]
         hosts: set[str] = set()
         for value in (*words(container, "command"), *words(container, "args")):
             hosts.update(_hosts(value))
-        for variable, value in _settings(cluster, resource.namespace, container):
+        for variable, value in settings(cluster, resource.namespace, container):
             hosts.update(_hosts(value))
             if _NAMES_A_HOST.search(variable) and _WHOLE.match(value):
                 hosts.add(value)
-        found.update(_place(host, resource.namespace) for host in hosts)
+        found.update(place_of(host, resource.namespace) for host in hosts)
     return found
 
 
-def _settings(cluster: Inventory, namespace: str, container: Fields) -> Iterable[tuple[str, str]]:
+def settings(cluster: Inventory, namespace: str, container: Fields) -> Iterable[tuple[str, str]]:
+    """The variables of a container as far as they can be read: name and value."""
     for variable in items(container, "env"):
         name, value = text(variable, "name"), text(variable, "value")
         reference = mapping(variable, "valueFrom", "configMapKeyRef")
@@ -205,7 +221,7 @@ def _hosts(value: str) -> Iterator[str]:
     yield from (str(host) for host in _LONG_NAME.findall(value))
 
 
-def _place(host: str, namespace: str) -> tuple[str, str]:
+def place_of(host: str, namespace: str) -> tuple[str, str]:
     """(namespace, name) of the Service that a host name would mean; of a headless pod name, its Service."""
     labels = host.lower().rstrip(".").split(".")
     if "svc" in labels[2:]:

@@ -27,22 +27,24 @@ INTENDED = ("*-suspended", "alert-by-design", "scaled-to-zero", "rollout-paused"
 RECENT_CHANGE = "recent-change"
 RUNNING = frozenset({"pod", "replicaset", "deployment", "statefulset", "daemonset"})
 _SOURCES: Mapping[str, tuple[str, ...]] = {
-    "requests": ("metrics.signals", "logs.lines", "kubernetes.logs", "network.probes"),
+    "requests": ("metrics.signals", "traces.", "logs.lines", "kubernetes.logs", "network.probes"),
     "mongodb": ("mongodb.", "metrics.signals"),
     "postgres": ("postgres.", "metrics.signals"),
+    "redis": ("redis.", "metrics.signals"),
     "host": ("metrics.signals", "host.usage", "kubernetes.objects"),
     "network": ("network.", "metrics.signals", "kubernetes.objects"),
-    "other": ("kubernetes.objects", "metrics.signals", "mongodb.", "postgres.", "logs.lines"),
+    "other": ("kubernetes.objects", "metrics.signals", "mongodb.", "postgres.", "redis.", "logs.lines"),
 }
 """Tools that could show trouble with a subject."""
 _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "mongodb": ("mongo",),
     "postgres": ("postgres",),
+    "redis": ("redis", "valkey"),
     "network": ("tls", "certificate", "dns", "ssl"),
     "requests": ("latency", "error", "5xx", "slow", "traffic", "throughput", "slo", "burn", "timeout", "response"),
     "host": ("disk", "cpu", "memory", "filesystem", "inode", "load"),
 }
-_DECISIVE = ("kubernetes.objects", "metrics.signals", "mongodb.status", "postgres.status")
+_DECISIVE = ("kubernetes.objects", "metrics.signals", "mongodb.status", "postgres.status", "redis.status")
 
 
 def is_by_design(alert: Alert) -> bool:
@@ -64,7 +66,7 @@ def decide(case: Case, findings: Sequence[Finding], near: Near, evidence: Sequen
     facts = _Facts(findings, near)
     troubles = facts.troubles()
     # A change is a candidate for what is wrong, and nothing wrong by itself: the one that cured it is a change as well.
-    if _is_over(case) and all(each.cause == RECENT_CHANGE for each in troubles):
+    if (_is_over(case) or not case.alerts) and all(each.cause == RECENT_CHANGE for each in troubles):
         troubles = []
     if troubles:
         critical = [each for each in troubles if each.severity is Severity.CRITICAL]
@@ -86,8 +88,18 @@ def _quiet(case: Case, facts: "_Facts", evidence: Sequence[Evidence]) -> Verdict
     if any(each.last_seen and case.asked_at - each.last_seen < SETTLING for each in facts.named("trouble-before")):
         # It still came in a moment ago: too early to call it over, and nobody can say what it is.
         return Verdict.UNKNOWN
-    is_over = any(each.role is not Role.CONTEXT and each.severity is Severity.INFO for each in facts.joined)
+    if case.is_reported and (any(each.is_hint for each in facts.joined) or not _is_excluded(case, facts)):
+        # It is said to be ill, and what was measured neither shows nor excludes that.
+        return Verdict.UNKNOWN
+    is_over = any(_was_trouble(each) for each in facts.joined)
     return Verdict.RECOVERED if is_over or (case.alerts and facts.has("trouble-before")) else Verdict.HEALTHY
+
+
+def _is_excluded(case: Case, facts: "_Facts") -> bool:
+    """Whether it was seen that what an alert says of requests is not so: where it fires, its own source saw it."""
+    if not case.alerts or _subject(case) != "requests":
+        return True
+    return facts.has("answers-as-usual") or facts.has("work-gets-done")
 
 
 def _is_over(case: Case) -> bool:
@@ -96,13 +108,17 @@ def _is_over(case: Case) -> bool:
 
 def covers(case: Case, evidence: Sequence[Evidence]) -> bool:
     """Whether a source that could show the trouble that the case speaks of was really read."""
-    texts = (case.question, *(f"{each.name} {each.summary}" for each in case.alerts))
-    said = " ".join(texts).lower()
-    subject = next((name for name, words in _SUBJECTS.items() if any(each in said for each in words)), "other")
-    looks = [each for each in evidence if each.tool.startswith(_SOURCES[subject])]
+    looks = [each for each in evidence if each.tool.startswith(_SOURCES[_subject(case)])]
     # A source that exists and did not answer might have said the opposite.
     silent = any(each.outcome is Outcome.ERROR and each.tool in _DECISIVE for each in looks)
     return not silent and any(each.outcome is Outcome.FOUND for each in looks)
+
+
+def _subject(case: Case) -> str:
+    """What the case speaks of, by its words."""
+    texts = (case.question, *(f"{each.name} {each.summary}" for each in case.alerts))
+    said = " ".join(texts).lower()
+    return next((name for name, words in _SUBJECTS.items() if any(each in said for each in words)), "other")
 
 
 class _Facts:
@@ -140,6 +156,10 @@ class _Facts:
 
 def _is_trouble(finding: Finding) -> bool:
     return finding.role is not Role.CONTEXT and finding.severity is not Severity.INFO
+
+
+def _was_trouble(finding: Finding) -> bool:
+    return finding.role is not Role.CONTEXT and finding.severity is Severity.INFO and not finding.is_hint
 
 
 def _is_intended(finding: Finding) -> bool:

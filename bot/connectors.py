@@ -5,7 +5,7 @@ Unknown is not healthy: a connector that did not answer in time has failed.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -62,11 +62,21 @@ async def world_connectors(world: World, settings: Settings) -> tuple[Connector,
             _asked(f"mongodb {deployment.name}", lambda asked=deployment: _mongodb(asked.command("serverStatus")), "")
             for deployment in world.mongodb
         ),
+        *(
+            _asked(f"redis {deployment.name}", lambda asked=deployment: _redis_server(asked.command("info")), "")
+            for deployment in world.redis
+        ),
     ]
     if not world.mongodb:
         checks.append(_asked("mongodb", None, 'set LOCUM_MONGODB=[{"name": "…", "uri": "mongodb://…"}]'))
     found = await asyncio.gather(*checks)
-    return (*found, _model(settings), *_alert_sources(settings))
+    return (
+        *found,
+        await _runbooks(settings),
+        await _custom_checks(settings),
+        _model(settings),
+        *_alert_sources(settings),
+    )
 
 
 async def _asked(name: str, probe: Probe | None, how: str) -> Connector:
@@ -106,6 +116,39 @@ async def _mongodb(asked: Awaitable[object]) -> str:
     return "answers serverStatus"
 
 
+async def _redis_server(asked: Awaitable[Mapping[str, object]]) -> str:
+    refused = (await asked).get("refused")
+    return f"answers, and lets nobody in any more: {refused}" if refused else "answers INFO"
+
+
+async def _runbooks(settings: Settings) -> Connector:
+    """Whether the folders can be read. A file that cannot is named: the others serve all the same."""
+    from bot.runbooks import described, shelf
+
+    how = 'set LOCUM_RUNBOOKS=[{"folder": "…"}] to have your own shown beside a diagnosis'
+
+    async def look() -> str:
+        found = await asyncio.to_thread(shelf, settings.runbooks)
+        if found.unread:
+            raise ToolUnavailable("; ".join(f"{each.path}: {each.why}" for each in found.unread))
+        return described(found)
+
+    return await _asked("runbooks", look if settings.runbooks else None, how)
+
+
+async def _custom_checks(settings: Settings) -> Connector:
+    if settings.checks_dir is None:
+        return await _asked("checks", None, "the shipped ones alone; set LOCUM_CHECKS_DIR: docs/custom-checks.md")
+    from bot.wiring import ConnectorError, custom_checks
+
+    try:
+        found = await asyncio.to_thread(custom_checks, settings)
+    except ConnectorError as error:
+        return _failed("checks", str(error))
+    detail = f"{len(found.rules)} custom checks of {settings.checks_dir}"
+    return Connector(name="checks", health=Health.OK, detail=detail, checked_at=Instant.now())
+
+
 def _model(settings: Settings) -> Connector:
     if settings.model.api_key is None:
         health, detail = Health.OFF, "rules alone answer; set LOCUM_MODEL__API_KEY"
@@ -115,16 +158,19 @@ def _model(settings: Settings) -> Connector:
 
 
 def _alert_sources(settings: Settings) -> Sequence[Connector]:
+    # Imported late, as all of the web: a diagnosis in the terminal never needs it.
+    from bot.alerts import sources
+    from bot.web.guarding import ways
+
     found: list[Connector] = []
-    for name, source in (("alertmanager", settings.alerts.alertmanager), ("generic", settings.alerts.generic)):
-        basic = bool(source.username and source.passwords)
-        ways = [way for way, on in (("bearer token", source.tokens), ("basic auth", basic)) if on]
-        how = f"set LOCUM_ALERTS__{name.upper()}__TOKENS"
+    for name in sorted(sources()):
+        by = ways(getattr(settings.alerts, name))
+        how = f"set LOCUM_ALERTS__{name.upper()}__{'TOPICS' if name == 'cloudwatch' else 'TOKENS'}"
         found.append(
             Connector(
                 name=f"alerts from {name}",
-                health=Health.OK if ways else Health.OFF,
-                detail=f"POST /alerts/{name} with {' or '.join(ways)}" if ways else how,
+                health=Health.OK if by else Health.OFF,
+                detail=f"POST /alerts/{name} with {' or '.join(by)}" if by else how,
                 checked_at=Instant.now(),
             )
         )

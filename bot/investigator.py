@@ -9,14 +9,16 @@ from whenever import Instant
 
 from agents.again import Again, look_again
 from agents.case import Case, SessionId
+from agents.custom.checks import Checks
 from agents.finding import CauseId
-from agents.investigation import GROUND, Investigation, concluded, open_case, routed
+from agents.investigation import GROUND, Investigation, advised, concluded, open_case, routed
 from agents.model.asking import Model
 from agents.progress import Event, Listener
 from agents.report import Usage
 from agents.specialist import GENERALIST, Specialist
 from bot.incident import Question
 from bot.lending import Lending, Loan
+from bot.runbooks import Library
 from bot.stores.incidents import Incidents
 from bot.stores.sessions import Sessions
 from bot.worlds import Worlds
@@ -45,6 +47,8 @@ class StoredInvestigator:
         incidents: Incidents,
         sessions: Sessions,
         lending: Lending | None,
+        runbooks: Library,
+        checks: Checks,
     ) -> None:
         self._worlds = worlds
         self._specialists = {each.name: each for each in specialists}
@@ -53,14 +57,21 @@ class StoredInvestigator:
         self._incidents = incidents
         self._sessions = sessions
         self._lending = lending
+        self._runbooks = runbooks
+        self._checks = checks
         self._open: OrderedDict[SessionId, _Open] = OrderedDict()
 
     async def route(self, session_id: SessionId) -> tuple[str, ...]:
         """Makes the case where there is none yet; the specialists to run, those who lead first."""
         case = await self._sessions.case(session_id)
         if case is None:
-            case = await self._case(session_id)
+            specialists = tuple(self._specialists.values())
+            made, model = await self._case(session_id), self._model.for_session()
+            case, advice = await advised(made, specialists, model=model, cache=self._cache)
+            # The choice stands in the case, so that every step of the session is led by the same specialists.
             await self._sessions.save_case(case)
+            if advice:
+                await self._sessions.save_report(session_id, advice)
         routing = routed(case, tuple(self._specialists.values()))
         others = (name for name in self._specialists if name not in routing.leaders and name != GENERALIST)
         return (*routing.leaders, *others)
@@ -108,12 +119,12 @@ class StoredInvestigator:
         reports = await self._sessions.reports(session_id)
         routing = routed(case, tuple(self._specialists.values()))
         spent = sum((each.usage for each in reports), Usage())
-        diagnosis = await concluded(case, routing, reports, self._model.for_session(spent))
-        _, refusal = await self._sessions.grant(session_id)
+        grant, refusal = await self._sessions.grant(session_id)
+        diagnosis = await concluded(case, routing, reports, self._model.for_session(spent, grant=grant))
         if refusal:
             said = f"No credentials were used ({refusal}): what needs them was not looked at."
             diagnosis = replace(diagnosis, notes=(*diagnosis.notes, said))
-        await self._sessions.save_diagnosis(diagnosis)
+        await self._sessions.save_diagnosis(await self._runbooks.beside(case, diagnosis))
         self._open.pop(session_id, None)
 
     async def _known(self, session_id: SessionId) -> Case:
@@ -138,7 +149,8 @@ class StoredInvestigator:
         if found is None:
             world = self._worlds.of(case)
             loan = self._lending.loan(world, case.session_id, grant) if grant and self._lending else None
-            found = _Open(case, loan.world if loan else world, loan, self._cache, self._model.for_session())
+            model = self._model.for_session(grant=grant)
+            found = _Open(case, loan.world if loan else world, loan, self._cache, model, checks=self._checks)
             self._open[case.session_id] = found
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
@@ -148,12 +160,14 @@ class StoredInvestigator:
 class _Open:
     """One session at work in this process: the world is read once for all its specialists."""
 
-    def __init__(self, case: Case, world: World, loan: Loan | None, cache: Cache, model: Model) -> None:
+    def __init__(
+        self, case: Case, world: World, loan: Loan | None, cache: Cache, model: Model, *, checks: Checks
+    ) -> None:
         self._loan = loan
         self.model = model
         """One for all specialists of the session, for they share its budget."""
         self._listeners: list[Listener] = []
-        self.investigation = Investigation(case, world, cache=cache, listen=self._tell)
+        self.investigation = Investigation(case, world, cache=cache, listen=self._tell, checks=checks)
 
     @contextlib.asynccontextmanager
     async def reading(self, listener: Listener) -> AsyncGenerator[None]:

@@ -27,7 +27,8 @@ from bot.stores.ledger.rows import RequestRow
 from tools.errors import ToolNoSource
 from tools.mongodb.sealed import SealedMongoDB
 from tools.postgres.sealed import SealedPostgres
-from tools.world import MongoDB, Postgres, World
+from tools.redis.sealed import SealedRedis
+from tools.world import MongoDB, Postgres, Redis, World
 
 _KINDS = {
     Happening.LENT: Kind.CREDENTIAL_FETCHED,
@@ -102,6 +103,7 @@ class Openers:
 
     postgres: Callable[[str, Mapping[str, Callable[[], str]]], contextlib.AbstractAsyncContextManager[Postgres]]
     mongodb: Callable[[str, Mapping[str, Callable[[], str]]], contextlib.AbstractAsyncContextManager[MongoDB]]
+    redis: Callable[[str, Mapping[str, Callable[[], str]]], contextlib.AbstractAsyncContextManager[Redis]]
 
 
 class Lending:
@@ -114,6 +116,7 @@ class Lending:
         ledger: Ledger,
         postgres: Iterable[Deployment],
         mongodb: Iterable[Deployment],
+        redis: Iterable[Deployment],
         openers: Openers,
         minutes: int,
         wait_minutes: float,
@@ -126,6 +129,7 @@ class Lending:
         self._ledger = ledger
         self._postgres = {each.name: each.references for each in postgres if each.references}
         self._mongodb = {each.name: each.references for each in mongodb if each.references}
+        self._redis = {each.name: each.references for each in redis if each.references}
         self._openers = openers
 
     def wanted(self, tools: Iterable[str]) -> dict[str, str]:
@@ -135,15 +139,16 @@ class Lending:
         for integration, title, sealed in (
             ("postgres", "Postgres", self._postgres),
             ("mongodb", "MongoDB", self._mongodb),
+            ("redis", "Redis", self._redis),
         ):
             if integration in integrations:
                 for name, references in sealed.items():
                     found |= dict.fromkeys(references, f"look at {title} {name!r}, read-only")
         return found
 
-    def seals(self, deployment: Postgres | MongoDB) -> bool:
+    def seals(self, deployment: Postgres | MongoDB | Redis) -> bool:
         """Whether a deployment of the world needs a credential."""
-        return isinstance(deployment, SealedPostgres | SealedMongoDB)
+        return isinstance(deployment, SealedPostgres | SealedMongoDB | SealedRedis)
 
     def loan(self, world: World, session_id: str, request_id: str) -> "Loan":
         """A world of its own for a session whose credentials were approved."""
@@ -200,6 +205,7 @@ class Lending:
             for kind, sealed, opener in (
                 ("postgres", self._postgres, self._openers.postgres),
                 ("mongodb", self._mongodb, self._openers.mongodb),
+                ("redis", self._redis, self._openers.redis),
             ):
                 for name, references in sealed.items():
                     if all(each in values for each in references):
@@ -230,6 +236,7 @@ class Loan:
             name=f"{world.name}+{session_id}",
             postgres=tuple(_Postgres(each, self) if lending.seals(each) else each for each in world.postgres),
             mongodb=tuple(_MongoDB(each, self) if lending.seals(each) else each for each in world.mongodb),
+            redis=tuple(_Redis(each, self) if lending.seals(each) else each for each in world.redis),
         )
 
     @contextlib.asynccontextmanager
@@ -315,6 +322,18 @@ class _MongoDB:
 
     async def command(self, command: str) -> Mapping[str, Any]:
         return await self._loan.client(f"mongodb/{self.name}", self._sealed).command(command)
+
+
+class _Redis:
+    """A deployment that is looked at through the loan."""
+
+    def __init__(self, sealed: Redis, loan: Loan) -> None:
+        self.name = sealed.name
+        self._sealed = sealed
+        self._loan = loan
+
+    async def command(self, command: str) -> Mapping[str, Any]:
+        return await self._loan.client(f"redis/{self.name}", self._sealed).command(command)
 
 
 def _read(row: RequestRow) -> Action | None:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agents.causes import catalogue as causes
 from agents.diagnosis import Diagnosis, Hypothesis
+from agents.finding import CauseId
 from approvals.action import Action
 from approvals.actions.use_credentials import UseCredentials, for_session, use_credentials
 from approvals.request import ApprovalRequest, Cited, Proposal, Watched
 from tools.evidence import Evidence, EvidenceId
 
 RULES = "rules"
-CHANGES = "changes"
-"""The area of findings that tell of the past."""
+PAST = CauseId("recent-change")
+"""What tells of the past alone: that something was changed stays so, whatever is done about it."""
 _WORDS = ("kubernetes.logs", "kubernetes.events", "logs.", "loki.", "history.", "alerts.")
 """Tools whose answers may hold words that outsiders wrote; everything else is measured by the systems themselves."""
 
@@ -83,8 +83,7 @@ def _proposal(
     explained = {each.id: each for each in diagnosis.findings}
     found = [(hypothesis.cause, hypothesis.entity)]
     found += [(explained[each].cause, explained[each].entity) for each in hypothesis.explains if each in explained]
-    # That something was changed stays so, whatever is done about it.
-    watched = [Watched(cause=cause, entity=entity) for cause, entity in found if causes()[cause].area != CHANGES]
+    watched = [Watched(cause=cause, entity=entity) for cause, entity in found if cause != PAST]
     return Proposal(
         actions=(action,),
         title=hypothesis.title,

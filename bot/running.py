@@ -26,6 +26,7 @@ from bot.investigator import StoredInvestigator
 from bot.keyring import Keyring, open_keyring, sweeping
 from bot.lending import LedgerJournal, Lending
 from bot.proving.recording import LogHandler, Recorder, exporter, recording
+from bot.runbooks import Library
 from bot.settings import Settings
 from bot.stores import connection
 from bot.stores.inbox import Inbox
@@ -36,7 +37,7 @@ from bot.stores.sessions import Sessions
 from bot.telemetry import logs, traces
 from bot.web.app import create_app
 from bot.web.serving import Http
-from bot.wiring import open_model, openers
+from bot.wiring import custom_checks, open_model, openers
 from bot.workflows import service, workers
 from bot.workflows.activities import Activities
 from bot.workflows.desk import TemporalDesk
@@ -164,16 +165,20 @@ async def _work(shared: _Shared, stack: AsyncExitStack) -> None:
     settings = shared.settings
     specialists = read_all(settings.specialists_dir) if settings.specialists_dir else shipped()
     check_tools(specialists, tuple(catalogue()))
+    cache = RedisCache(shared.store)
+    recorded = shared.recorder.model if shared.recorder else None
+    runbooks = Library(settings.runbooks)
+    runbooks.begin()
     investigator = StoredInvestigator(
         worlds=await stack.enter_async_context(open_worlds(settings)),
         specialists=specialists,
-        model=await stack.enter_async_context(
-            open_model(settings, on_call=_trace, on_body=shared.recorder.model if shared.recorder else None)
-        ),
-        cache=RedisCache(shared.store),
+        model=await stack.enter_async_context(open_model(settings, cache=cache, on_call=_trace, on_body=recorded)),
+        cache=cache,
         incidents=shared.incidents,
         sessions=shared.sessions,
         lending=await _lending(shared, shared.ledger, stack) if shared.ledger else None,
+        runbooks=runbooks,
+        checks=custom_checks(settings),
     )
     activities = Activities(
         incidents=shared.incidents,
@@ -204,6 +209,7 @@ async def _lending(shared: _Shared, opened: Ledger, stack: AsyncExitStack) -> Le
         ledger=opened,
         postgres=settings.postgres,
         mongodb=settings.mongodb,
+        redis=settings.redis_servers,
         openers=openers(settings),
         minutes=settings.approvals.credentials_minutes,
         wait_minutes=settings.approvals.credentials_wait_minutes,

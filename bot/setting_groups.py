@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 class Group(BaseModel):
@@ -49,11 +49,39 @@ class AlertSource(Group):
     """For basic auth, with `username`; two during rotation."""
 
 
+class SignedSource(AlertSource):
+    """A sender that can sign what it sends: a signature alone lets it in as well."""
+
+    secrets: tuple[SecretStr, ...] = ()
+    """Of its webhook; two during rotation."""
+
+
+class GrafanaSource(SignedSource):
+    """Grafana, which dates a signature where its contact point names a header for the time."""
+
+    timestamp_header: str = ""
+    """Name of that header. With it an old signature is worth nothing after five minutes."""
+
+
+class SnsSource(Group):
+    """CloudWatch through Amazon SNS, which signs with certificates of its own."""
+
+    topics: tuple[str, ...] = ()
+    """ARNs of the topics that may send; none = off. Their subscriptions are confirmed by themselves."""
+
+
 class Alerts(Group):
     """The intake of alerts."""
 
     alertmanager: AlertSource = AlertSource()
     generic: AlertSource = AlertSource()
+    grafana: GrafanaSource = GrafanaSource()
+    signoz: AlertSource = AlertSource()
+    datadog: AlertSource = AlertSource()
+    gcpmonitoring: AlertSource = AlertSource()
+    pagerduty: SignedSource = SignedSource()
+    sentry: SignedSource = SignedSource()
+    cloudwatch: SnsSource = SnsSource()
     max_body_bytes: int = Field(default=1_048_576, gt=0)
     """A larger body is refused with 413 before it is read."""
     storm_incidents: int = Field(default=10, ge=1)
@@ -160,6 +188,52 @@ class PostgresDeployment(Group):
     def references(self) -> tuple[str, ...]:
         """What must be fetched before it can be looked at; empty where nothing must."""
         return tuple(each for each in (self.user_reference, self.password_reference) if each)
+
+
+class RedisDeployment(Group):
+    """One Redis or Valkey server to look at; its user needs no key, only commands that read the server's state."""
+
+    name: str
+    host: str
+    """A host name, or the path of a Unix socket."""
+    port: int = Field(default=6379, ge=1, le=65535)
+    user: str | None = None
+    """Of the ACL; unset = the default user."""
+    password: SecretStr | None = None
+    """Unset where `password_reference` has it, or none is wanted."""
+    user_reference: str | None = None
+    """Where the user's name is kept, such as `vault:database/creds/cache#username`; read after a person approved it."""
+    password_reference: str | None = None
+    """Where the password is kept, such as `vault:kv/cache#password`; read after a person approved it."""
+    tls: bool = False
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_one_password(self) -> Self:
+        if self.password is not None and self.references:
+            raise ValueError("set the password or references, not both")
+        return self
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What must be fetched before it can be looked at; empty where nothing must."""
+        return tuple(each for each in (self.user_reference, self.password_reference) if each)
+
+
+class RunbookFolder(Group):
+    """A folder of runbooks in Markdown."""
+
+    folder: Path
+    """Read with all folders in it."""
+    url: str | None = None
+    """Where the same folder is published, such as a repository's page; links in threads are made of it."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("expected an address that begins with http:// or https://")
+        return url
 
 
 class Network(Group):

@@ -35,6 +35,8 @@ from bot.setting_groups import (
     Prometheus,
     Proof,
     Redis,
+    RedisDeployment,
+    RunbookFolder,
     Runner,
     Slack,
     Telemetry,
@@ -110,6 +112,8 @@ class Settings(BaseSettings):
     """Of Locum itself: what is for development alone is refused elsewhere."""
     specialists_dir: Path | None = None
     """A folder of specialists instead of the shipped ones."""
+    checks_dir: Path | None = None
+    """A folder of custom checks in YAML, beside the shipped ones: docs/custom-checks.md."""
     snapshot: Path | None = None
     """Investigate this snapshot instead of live systems."""
     slack: Slack = Slack()
@@ -122,6 +126,11 @@ class Settings(BaseSettings):
     """`[{"name": "orders", "uri": "mongodb://…"}]`; the user needs no more than the role clusterMonitor."""
     postgres: tuple[PostgresDeployment, ...] = ()
     """`[{"name": "orders", "host": "db", "password_reference": "vault:database/creds/ro#password", …}]`."""
+    redis_servers: tuple[RedisDeployment, ...] = ()
+    """`[{"name": "cache", "host": "cache.shop", "password_reference": "vault:kv/cache#password"}]`: to look at; its
+    user needs `+info +client|list +slowlog|get +latency|latest +config|get +cluster|info`, and no key."""
+    runbooks: tuple[RunbookFolder, ...] = ()
+    """`[{"folder": "/srv/runbooks", "url": "https://git.example/runbooks/blob/main"}]`; those that fit are shown."""
     network: Network = Network()
     model: Model = Model()
     redis: Redis = Redis()

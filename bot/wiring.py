@@ -12,17 +12,21 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from agents.custom.checks import Checks
 from agents.model.asking import Called, Model
-from bot.setting_groups import PostgresDeployment
+from bot.setting_groups import PostgresDeployment, RedisDeployment
 from bot.settings import Settings
+from tools.caching import Cache
 from tools.errors import ToolRetry
 from tools.mongodb.sealed import SealedMongoDB
 from tools.postgres.sealed import SealedPostgres
-from tools.world import Cluster, Host, Logs, MongoDB, Network, Postgres, World
+from tools.redis.sealed import SealedRedis
+from tools.world import Cluster, Host, Logs, MongoDB, Network, Postgres, Redis, World
 
 if TYPE_CHECKING:
     from bot.lending import Openers
     from tools.postgres.live import LivePostgres
+    from tools.redis.live import LiveRedis
 
 Reveal = Callable[[], str]
 """Gives a value that was lent, while it is lent."""
@@ -52,6 +56,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             logs=_loki(settings, open_now),
             mongodb=_mongodb(settings, open_now),
             postgres=_postgres(settings),
+            redis=_redis(settings),
             network=_network(settings),
             host=_host(),
         )
@@ -72,12 +77,13 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
 async def open_model(
     settings: Settings,
     *,
+    cache: Cache | None = None,
     on_call: Callable[[Called], None] | None = None,
     on_body: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> AsyncGenerator[Model]:
     """The model of the settings; without a key, one that says that there is none.
 
-    `on_call` hears of every request when it is over, `on_body` has what is sent.
+    `cache` keeps its answers; `on_call` hears of every request when it is over, `on_body` has what is sent.
     """
     from agents.model.client import Config, connect
 
@@ -91,8 +97,24 @@ async def open_model(
         max_calls=settings.model.max_calls,
         max_seconds=settings.model.max_seconds,
     )
-    async with connect(config, on_call=on_call, on_body=on_body) as model:
+    async with connect(config, cache=cache, on_call=on_call, on_body=on_body) as model:
         yield model
+
+
+def custom_checks(settings: Settings) -> Checks:
+    """The checks of the settings' folder; none where there is none.
+
+    Raises:
+        ConnectorError: when anything in it cannot be used.
+    """
+    if settings.checks_dir is None:
+        return Checks()
+    from agents.custom.file import CustomCheckError, load
+
+    try:
+        return load(settings.checks_dir.expanduser())
+    except CustomCheckError as error:
+        raise ConnectorError(str(error)) from error
 
 
 def kubeconfig(settings: Settings) -> Path | None:
@@ -168,6 +190,31 @@ def _live_postgres(deployment: PostgresDeployment, user: str | None, password: R
     )
 
 
+def _redis(settings: Settings) -> tuple[Redis, ...]:
+    found: list[Redis] = []
+    for deployment in settings.redis_servers:
+        if deployment.references:
+            found.append(SealedRedis(deployment.name, deployment.references))
+            continue
+        password = deployment.password.get_secret_value if deployment.password else None
+        found.append(_live_redis(deployment, deployment.user, password))
+    return tuple(found)
+
+
+def _live_redis(deployment: RedisDeployment, user: str | None, password: Reveal | None) -> "LiveRedis":
+    from tools.redis.live import LiveRedis
+
+    return LiveRedis(
+        deployment.name,
+        host=deployment.host,
+        port=deployment.port,
+        user=user,
+        password=password,
+        tls=deployment.tls,
+        ca_file=_path(deployment.ca_file),
+    )
+
+
 def openers(settings: Settings) -> "Openers":
     """How database clients are made of credentials that were lent."""
     # It comes with the ledger, which a diagnosis in the terminal should not pay for.
@@ -175,6 +222,7 @@ def openers(settings: Settings) -> "Openers":
 
     postgres = {each.name: each for each in settings.postgres}
     mongodb = {each.name: each for each in settings.mongodb}
+    redis = {each.name: each for each in settings.redis_servers}
 
     @contextlib.asynccontextmanager
     async def open_postgres(name: str, values: Mapping[str, Reveal]) -> AsyncGenerator[Postgres]:
@@ -196,7 +244,15 @@ def openers(settings: Settings) -> "Openers":
         finally:
             await live.aclose()
 
-    return Openers(postgres=open_postgres, mongodb=open_mongodb)
+    @contextlib.asynccontextmanager
+    async def open_redis(name: str, values: Mapping[str, Reveal]) -> AsyncGenerator[Redis]:
+        deployment = redis[name]
+        user = values[deployment.user_reference]() if deployment.user_reference else deployment.user
+        password = values[deployment.password_reference] if deployment.password_reference else None
+        # Hangs up by itself after each question.
+        yield _live_redis(deployment, user, password)
+
+    return Openers(postgres=open_postgres, mongodb=open_mongodb, redis=open_redis)
 
 
 def _network(settings: Settings) -> Network:

@@ -45,6 +45,13 @@ _BEARS = {
     "probe-path-wrong": _PROBES,
     "startup-too-short": _PROBES | {"command"},
     "oom-killed": frozenset({"resources"}),
+    "heap-exhausted": frozenset({"resources"}) | _START,
+    "setting-missing": _SETTINGS | _START,
+    "config-invalid": _SETTINGS | _START,
+    "file-missing": _SETTINGS | _START,
+    "module-missing": _START,
+    "file-permission-denied": _SETTINGS | _START,
+    "address-in-use": _START | {"ports", "hostNetwork"},
 }
 RECENT_CHANGE = "recent-change"
 _ANYTHING = frozenset({"app-exits", "init-failing", "post-start-hook-failed", RECENT_CHANGE})

@@ -1,6 +1,6 @@
 """The services themselves: errors, latency, traffic, pools. Each against its own past."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agents.baseline import Stretch, above, latest, past, shift
@@ -8,6 +8,8 @@ from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
 from agents.rules.standing import near_of
 from agents.scene import Scene, Series
+from agents.signals.changes import PROVEN
+from agents.signals.reading import Reading
 from tools.entity import Entity
 
 ERRORS_OBJECTIVE = 0.01
@@ -105,14 +107,26 @@ def latency_high(scene: Scene) -> Iterator[Finding]:
         if stretches and _has_traffic(scene, series):
             # A present stretch tells more than one that is over; the mean of requests is moved by many, p99 by few.
             slow[entity] = max(stretches, key=lambda each: (not each.is_over, each.deviations))
-    topology = scene.once(near_of).topology
     for entity, found in slow.items():
-        callers = [each for caller, each in slow.items() if caller != entity and topology.joins(entity, caller)]
-        matters = not callers or any(_added(found) >= MATTERS * _added(each) for each in callers)
+        matters = _is_felt(scene, entity, found, slow)
         usual = found.usual or 0.0
         summary = f"{found.series.signal} of {entity} is {found.level:.3g} s, usually {usual:.3g} s."
         how = Severity.CRITICAL if found.factor >= LATENCY_BAD else Severity.WARNING
         yield _told(scene, latency_high, found, summary, how if matters else Severity.INFO)
+
+
+def _is_felt(scene: Scene, entity: Entity, found: Stretch, slow: Mapping[Entity, Stretch]) -> bool:
+    """Whether callers wait for it: not where all of them answer as usual, or added far more themselves."""
+    topology = scene.once(near_of).topology
+    callers = [each for caller, each in slow.items() if caller != entity and topology.joins(entity, caller)]
+    if callers:
+        return any(_added(found) >= MATTERS * _added(each) for each in callers)
+    direct = [each for each in scene.series if topology.topmost(entity) in topology.callees(topology.topmost(each))]
+    return not any(_has_past(scene, scene.series[each], _LATENCIES) for each in direct)
+
+
+def _has_past(scene: Scene, series: Mapping[str, Series], names: Sequence[str]) -> bool:
+    return any(name in series and past(series[name], scene.window) is not None for name in names)
 
 
 def _added(found: Stretch) -> float:
@@ -122,7 +136,13 @@ def _added(found: Stretch) -> float:
 
 def _slower(scene: Scene, series: Series) -> Stretch | None:
     found = shift(series, scene.window, floor=LATENCY_FLOOR_S)
-    return found if found and found.factor >= LATENCY_FACTOR else None
+    return found if found and found.factor >= LATENCY_FACTOR and _is_proven(scene, series) else None
+
+
+def _is_proven(scene: Scene, series: Series) -> bool:
+    """Whether so many points out are more than the past makes likely."""
+    change = scene.once(Reading).changes.get((series.entity, series.signal))
+    return change is not None and change.evidence >= PROVEN
 
 
 @rule(
@@ -141,7 +161,9 @@ def callee_slow(scene: Scene) -> Iterator[Finding]:
             worst = max(found, key=lambda each: (not each.is_over, each.deviations))
             summary = f"Calls made by {entity} take {worst.level:.3g} s, usually {worst.usual or 0:.3g} s."
             how = Severity.CRITICAL if worst.factor >= LATENCY_BAD else Severity.WARNING
-            yield _told(scene, callee_slow, worst, summary, how)
+            slower = any(_slower(scene, series[name]) for name in _LATENCIES if name in series)
+            matters = slower or not _has_past(scene, series, _LATENCIES)
+            yield _told(scene, callee_slow, worst, summary, how if matters else Severity.INFO)
 
 
 @rule(
@@ -157,7 +179,7 @@ def traffic_drop(scene: Scene) -> Iterator[Finding]:
     for entity, series in scene.series.items():
         flow = series.get("requests_per_second")
         found = shift(flow, scene.window, floor=TRAFFIC_FLOOR, upward=False) if flow else None
-        if found and found.usual and found.factor <= 1 - TRAFFIC_CHANGE:
+        if flow and found and found.usual and found.factor <= 1 - TRAFFIC_CHANGE and _is_proven(scene, flow):
             summary = f"{entity} gets {found.level:.3g} requests a second, usually {found.usual:.3g}."
             how = Severity.CRITICAL if found.factor < 0.1 else Severity.WARNING
             yield _told(scene, traffic_drop, found, summary, how)
@@ -176,7 +198,7 @@ def traffic_surge(scene: Scene) -> Iterator[Finding]:
     for entity, series in scene.series.items():
         flow = series.get("requests_per_second")
         found = shift(flow, scene.window, floor=TRAFFIC_FLOOR) if flow else None
-        if found and found.factor >= 1 + TRAFFIC_CHANGE:
+        if flow and found and found.factor >= 1 + TRAFFIC_CHANGE and _is_proven(scene, flow):
             suffers = _errors(scene, series) or any(
                 _slower(scene, series[name]) for name in _LATENCIES if name in series
             )

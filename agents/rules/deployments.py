@@ -6,10 +6,11 @@ from typing import Any
 from agents.causes import Rule
 from agents.finding import Finding, Severity
 from agents.objects import Fields, text
-from agents.scene import Scene
+from agents.scene import Scene, Series
 from tools.entity import Entity
 from tools.evidence import Evidence
 from tools.kubernetes.fields import value
+from tools.window import Window
 
 
 def servers(scene: Scene, tool: str) -> Iterator[tuple[Entity, Fields, Evidence]]:
@@ -18,6 +19,24 @@ def servers(scene: Scene, tool: str) -> Iterator[tuple[Entity, Fields, Evidence]
         written = text(record, "entity")
         if written.count("/") >= 2 and "gap" not in record:
             yield Entity.parse(written), record, look
+
+
+def with_signal(scene: Scene, name: str) -> Iterator[tuple[Entity, Series]]:
+    """Each thing that has this signal, by an exporter or a recording."""
+    for entity, series in scene.series.items():
+        if name in series:
+            yield entity, series[name]
+
+
+def down_minutes(series: Series, window: Window) -> float:
+    """For how many minutes the series has been at zero until now; 0 when it is not, or ended before the window."""
+    last = series.points[-1][0]
+    began = last
+    for at, level in reversed(series.points):
+        if level > 0:
+            break
+        began = at
+    return (last - began) / 60 if last >= window.start.timestamp() else 0.0
 
 
 def amount(obj: Any, *path: str) -> float | None:

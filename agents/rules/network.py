@@ -10,8 +10,8 @@ from whenever import Instant
 from agents.baseline import above, latest
 from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
+from agents.logs.lines import Line, about, lines
 from agents.objects import text
-from agents.rules.logs import Line, about, lines
 from agents.scene import Scene
 from tools.entity import Entity
 from tools.evidence import Evidence
@@ -29,9 +29,11 @@ _UNTRUSTED = re.compile(r"(?i)unknown authority|unable to get (?:local )?issuer|
 _MISNAMED = re.compile(r"(?i)hostname mismatch|does not name|is valid for .*, not |doesn't match|not valid for")
 _REFUSED = re.compile(r"(?i)refused|ECONNREFUSED|connection reset")
 _SILENT = re.compile(r"(?i)timed? ?out|deadline exceeded|no route|unreachable|ETIMEDOUT")
-_NO_NAME = re.compile(
+NO_NAME = re.compile(
     r"(?i)no such host|temporary failure in name resolution|name or service not known|SERVFAIL|EAI_AGAIN"
-    r"|getaddrinfo failed|could not resolve host|UnknownHostException"
+    r"|getaddrinfo failed|could not resolve host|UnknownHostException|server misbehaving"
+    # The resolver itself did not answer: the port is that of DNS.
+    r"|:53: (?:i/o timeout|read: connection refused)|->[\d.]+:53: "
 )
 _CLUSTER_NAME = re.compile(r"^(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc\b")
 
@@ -238,7 +240,7 @@ def dns_errors(scene: Scene) -> Iterator[Finding]:
             yield _found(dns_errors, each, f"{each.target} does not resolve: {each.detail}.", first_seen=each.at)
     said: dict[Entity, list[Line]] = {}
     for line in lines(scene):
-        if _NO_NAME.search(line.text):
+        if NO_NAME.search(line.text):
             said.setdefault(about(scene, line.log), []).append(line)
     for entity, hits in said.items():
         if len(hits) >= NAME_LINES:

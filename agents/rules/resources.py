@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agents.baseline import Stretch, above, grows_steadily, hours_until, latest, past, shift
+from agents.baseline import Stretch, above, grows_steadily, hours_until, latest, past, shift, stands_at
 from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
 from agents.objects import items, mapping, text
@@ -21,6 +21,8 @@ THROTTLED = 0.25
 THROTTLED_BADLY = 0.5
 MEMORY_FULL = 0.9
 MEMORY_TIGHT = 0.95
+MEMORY_RISE = 0.02
+"""Of what is usual: a runtime that fills its limit wobbles by less."""
 LEAK_HOURS = 2.9
 LEAK_SHARE = 0.2
 DISK_FULL = 0.9
@@ -137,8 +139,9 @@ def _slowed(scene: Scene, entity: Entity) -> Stretch | None:
 def memory_near_limit(scene: Scene) -> Iterator[Finding]:
     for entity, series in _each(scene, "memory_utilization_ratio"):
         found, usual = above(series, scene.window, MEMORY_FULL), past(series, scene.window)
-        # What was as full before the incident is how it lives, unless it is about to burst.
-        if found and (usual is None or usual <= MEMORY_FULL or found.level > MEMORY_TIGHT):
+        # What was as full before the incident is how it lives, unless it rose and is about to burst.
+        rose = usual is not None and found is not None and found.level > usual * (1 + MEMORY_RISE)
+        if found and (usual is None or usual <= MEMORY_FULL or (rose and found.level > MEMORY_TIGHT)):
             summary = f"{entity} uses {found.level:.0%} of its memory (now {latest(series):.0%})."
             how = Severity.CRITICAL if found.level > MEMORY_TIGHT else Severity.WARNING
             yield _stretched(scene, memory_near_limit, found, summary, how)
@@ -177,7 +180,7 @@ def _size(count: float) -> str:
 
 def _filling(series: Series, full: float, hours: float) -> str:
     """How full a disk is, when that is too full or soon will be; empty when it is well."""
-    now, left = latest(series), hours_until(series, 1.0)
+    now, left = stands_at(series), hours_until(series, 1.0)
     soon = left is not None and left < hours and now > full / 2
     if now <= full and not soon:
         return ""
@@ -197,7 +200,7 @@ def disk_full(scene: Scene) -> Iterator[Finding]:
     for entity, series in _each(scene, "disk_utilization_ratio"):
         how = "" if entity.kind in _DATABASES else _filling(series, DISK_FULL, DISK_FULL_HOURS)
         if how:
-            severity = Severity.CRITICAL if latest(series) > 0.97 else Severity.WARNING
+            severity = Severity.CRITICAL if stands_at(series) > 0.97 else Severity.WARNING
             yield disk_full.finding(entity, f"{entity} {how}.", [scene.cite_series(series)], severity=severity)
     for entity, record, look in _hosts(scene):
         for disk in items(record, "filesystems"):
@@ -220,7 +223,7 @@ def db_disk_filling(scene: Scene) -> Iterator[Finding]:
     for entity, series in _each(scene, "disk_utilization_ratio"):
         how = _filling(series, DATABASE_DISK_FULL, DATABASE_DISK_HOURS) if entity.kind in _DATABASES else ""
         if how:
-            severity = Severity.CRITICAL if latest(series) > 0.95 else Severity.WARNING
+            severity = Severity.CRITICAL if stands_at(series) > 0.95 else Severity.WARNING
             yield db_disk_filling.finding(entity, f"{entity} {how}.", [scene.cite_series(series)], severity=severity)
     for entity, series in _each(scene, "free_storage_bytes"):
         left = hours_until(series, 0.0)
@@ -246,8 +249,8 @@ def db_disk_filling(scene: Scene) -> Iterator[Finding]:
 )
 def inodes_full(scene: Scene) -> Iterator[Finding]:
     for entity, series in _each(scene, "inode_utilization_ratio"):
-        if latest(series) > INODES_FULL:
-            summary = f"{entity} has used {latest(series):.0%} of its inodes."
+        if stands_at(series) > INODES_FULL:
+            summary = f"{entity} has used {stands_at(series):.0%} of its inodes."
             yield inodes_full.finding(entity, summary, [scene.cite_series(series)])
     for entity, record, look in _hosts(scene):
         for disk in items(record, "filesystems"):

@@ -23,6 +23,8 @@ WORKS = 0.5
 """Share of usual throughput, and of requests that succeed, that counts as forward progress."""
 LAST_POINTS = 3
 MOST_SHOWN = 5
+NOTICES = frozenset({"DNSConfigForming", "CheckLimitsForResolvConf", "MissingClusterDNS", "PolicyViolation"})
+"""Warnings about how things are set up: they come in for ever, and nothing happened."""
 _RUNS = ("Deployment", "StatefulSet", "DaemonSet")
 _CERTAIN = frozenset(
     {"pod", "job", "deployment", "statefulset", "daemonset", "node", "persistentvolumeclaim", "cronjob"}
@@ -52,7 +54,7 @@ def thing_found(scene: Scene) -> Iterator[Finding]:
     for log in islice((each for each in scene.logs if each.lines and _is_own(near, each.entity)), MOST_SHOWN):
         cited = [scene.cite_log(log, len(log.lines) - 1)]
         yield thing_found.finding(log.entity, f"{log.entity} writes a log.", cited, severity=Severity.INFO)
-    for tool in ("mongodb.status", "postgres.status"):
+    for tool in ("mongodb.status", "postgres.status", "redis.status"):
         for entity, _, look in servers(scene, tool):
             if _is_own(near, entity):
                 yield saw(thing_found, entity, look, "it answers", Severity.INFO)
@@ -118,6 +120,8 @@ def work_gets_done(scene: Scene) -> Iterator[Finding]:
 def trouble_before(scene: Scene) -> Iterator[Finding]:
     near = scene.once(near_of)
     for event in scene.cluster.events:
+        if event.reason in NOTICES:
+            continue
         if event.is_warning and event.last_at and near.distance(event.entity) is Distance.JOINED:
             summary = f"{event.entity}: {event.reason} until {event.last_at}."
             yield trouble_before.finding(

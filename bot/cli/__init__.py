@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.evals import app as evals
 from bot.cli.outcome import BadInput
 
 app = typer.Typer(
@@ -116,10 +117,13 @@ def prove_secrets(
 
 approvals = typer.Typer(no_args_is_help=True, help="What waits for a decision, what became of it, and freezes.")
 audit = typer.Typer(no_args_is_help=True, help="The audit: a chain that nobody can change unseen.")
+checks = typer.Typer(no_args_is_help=True, help="Custom checks, written in YAML.")
 dev = typer.Typer(no_args_is_help=True, help="For development on this machine.")
 app.add_typer(approvals, name="approvals")
 app.add_typer(audit, name="audit")
+app.add_typer(checks, name="checks")
 app.add_typer(dev, name="dev")
+app.add_typer(evals, name="eval")
 
 Environment = Annotated[str, typer.Option("--environment", help="an environment of the policy; * for all")]
 Reason = Annotated[str, typer.Option("--reason", help="why, for those who read it")]
@@ -211,6 +215,18 @@ def audit_show(
     from bot.cli.approving import run_audit
 
     run_audit(request_id=request_id, limit=limit, output=_one_of(output, "text", "json"))
+
+
+@checks.command("test")
+def checks_test(
+    file: Annotated[Path, typer.Argument(help="a file of checks, or a folder of them")],
+    snapshot: Snapshot = None,
+    output: Format = "text",
+) -> None:
+    """Which custom checks fire in a snapshot, or in the live world, and on what."""
+    from bot.cli.checks import run_test
+
+    run_test(file, snapshot=snapshot, output=_one_of(output, "text", "json"))
 
 
 @dev.command("secrets")

@@ -34,6 +34,7 @@ def run(question: str, *, snapshot: Path | None, output: str) -> None:
 
 async def _diagnose(question: str, snapshot: Path | None) -> Diagnosis:
     from bot.terminal import diagnose
+    from bot.wiring import ConnectorError
     from tools.snapshot.opening import SnapshotError
 
     current = settings()
@@ -41,5 +42,5 @@ async def _diagnose(question: str, snapshot: Path | None) -> Diagnosis:
         current = current.model_copy(update={"snapshot": snapshot})
     try:
         return await diagnose(question, current)
-    except (SnapshotError, SpecialistError) as error:
+    except (SnapshotError, SpecialistError, ConnectorError) as error:
         raise BadInput(str(error)) from error

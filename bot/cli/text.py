@@ -18,6 +18,9 @@ def render(diagnosis: Diagnosis) -> str:
                 lines.append(f"     {evidence_id}  {evidence.query}")
                 lines += [f"        | {line[:_WIDTH]}" for line in evidence.excerpt.splitlines()[:14]]
         lines += [f"     -> {remediation.summary}" for remediation in each.remediations[:2]]
+    if diagnosis.runbooks:
+        lines += ["", "Runbooks"]
+        lines += [f"  {each.title} ({each.why})\n     {each.url or each.id}" for each in diagnosis.runbooks]
     if diagnosis.timeline:
         lines += ["", "Timeline"]
         lines += [f"  {moment.at}  {moment.entity}  {moment.what[:_WIDTH]}" for moment in diagnosis.timeline]

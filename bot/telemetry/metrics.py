@@ -27,6 +27,25 @@ LOOK_S = Histogram("locum_tool_seconds", "Time of a look", ["tool"], buckets=_SO
 MODEL_CALLS = Counter("locum_model_calls", "Calls of the language model", registry=REGISTRY)
 MODEL_TOKENS = Counter("locum_model_tokens", "Tokens of the language model", ["direction"], registry=REGISTRY)
 MODEL_USD = Counter("locum_model_usd", "Cost of the language model in US dollars", registry=REGISTRY)
+MODEL_CACHED = Counter(
+    "locum_model_cached_answers", "Answers of the language model that had been given before", registry=REGISTRY
+)
+MODEL_CLAIMS = Counter(
+    "locum_model_claims", "Claims of the language model, by whether code found a quote again", ["held"],
+    registry=REGISTRY,
+)  # fmt: skip
+MODEL_REFUTATIONS = Counter(
+    "locum_model_refutations", "Causes of the rules that the language model lowered", registry=REGISTRY
+)
+MODEL_TIE_BREAKS = Counter(
+    "locum_model_tie_breaks", "Causes that the language model put first among equals", registry=REGISTRY
+)
+SESSION_TOKENS = Histogram(
+    "locum_model_session_tokens",
+    "Tokens of one session in which the language model was asked",
+    buckets=(1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 200_000),
+    registry=REGISTRY,
+)
 APPROVALS = Counter(
     "locum_approvals", "Requests for approval, each state that they reach", ["action", "state"], registry=REGISTRY
 )
@@ -46,9 +65,17 @@ def count_event(event: Event) -> None:
 
 
 def count_diagnosis(diagnosis: Diagnosis) -> None:
-    """Counts a verdict and what it cost."""
+    """Counts a verdict, what it cost, and what the model's part of it was good for."""
+    usage, quality = diagnosis.usage, diagnosis.usage.quality
     VERDICTS.labels(verdict=str(diagnosis.verdict), mode=str(diagnosis.mode)).inc()
-    MODEL_CALLS.inc(diagnosis.usage.model_calls)
-    MODEL_TOKENS.labels(direction="input").inc(diagnosis.usage.input_tokens)
-    MODEL_TOKENS.labels(direction="output").inc(diagnosis.usage.output_tokens)
-    MODEL_USD.inc(diagnosis.usage.usd)
+    MODEL_CALLS.inc(usage.model_calls)
+    MODEL_TOKENS.labels(direction="input").inc(usage.input_tokens)
+    MODEL_TOKENS.labels(direction="output").inc(usage.output_tokens)
+    MODEL_USD.inc(usage.usd)
+    MODEL_CACHED.inc(quality.cached)
+    MODEL_CLAIMS.labels(held="yes").inc(quality.held)
+    MODEL_CLAIMS.labels(held="no").inc(quality.claims - quality.held)
+    MODEL_REFUTATIONS.inc(quality.refutations)
+    MODEL_TIE_BREAKS.inc(quality.tie_breaks)
+    if usage.model_calls or quality.cached:
+        SESSION_TOKENS.observe(usage.input_tokens + usage.output_tokens)

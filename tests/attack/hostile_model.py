@@ -34,6 +34,10 @@ class Hostile:
     def __call__(self, body: Mapping[str, Any]) -> Step:
         offered = {each["name"]: each["input_schema"]["properties"] for each in body["tools"]}
         asked = len(body["messages"]) // 2
+        if "conclude" not in offered:
+            # Who should look: somebody who is not there, and everybody.
+            wishes = [self.case.text[:100], "approver", "runner", "infrastructure", "database", "network"]
+            return Say(self.case.text[:200], tuple(Call(name, {"specialists": wishes}) for name in offered))
         is_explaining = "proposals" in offered["conclude"]
         if is_explaining or asked >= TURNS:
             return self._conclusion(body, asked)

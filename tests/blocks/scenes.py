@@ -137,6 +137,8 @@ def hostile(text: str) -> Diagnosis:
         confidence=Confidence.LIKELY,
         score=0.5,
         evidence=(piece.id,) * 7,
+        contradicted_by=(piece.id,) * 7,
+        doubts=(text,) * 3,
         explains=(seen.id,) * 5,
         remediations=(Remediation(summary=text), Remediation(summary=text + "2")),
     )

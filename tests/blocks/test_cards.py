@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.alert import AlertStatus
-from agents.diagnosis import Mode
+from agents.diagnosis import Confidence, Mode
 from agents.health import Verdict
 from agents.progress import Event, FindingSeen, LookBegan, LookEnded, Phase, PhaseBegan
+from agents.report import Quality, Usage
 from bot.incident import IncidentStatus, Place
 from bot.slack.blocks import Message, size
 from bot.slack.cards import lines
@@ -246,3 +247,19 @@ def test_s12_a_look_without_an_answer_is_an_error_and_an_empty_answer_is_not(out
     plan.take(LookEnded(key="k", tool="loki.query", title="x", outcome=outcome, detail="", seconds=1))
     card = plan.pages()[0].to_message().blocks[0]["tasks"][0]
     assert (card["title"], card["status"]) == ("loki.query x", status)
+
+
+def test_what_the_model_holds_against_a_cause_is_shown_beside_it_and_answers_from_before_are_counted() -> None:
+    plain = scenes.diagnosis()
+    top = replace(
+        plain.hypotheses[0],
+        confidence=Confidence.LIKELY,
+        contradicted_by=plain.hypotheses[0].evidence,
+        doubts=("Memory never rose.",),
+    )
+    usage = Usage(seconds=2.0, tool_calls=3, quality=Quality(cached=2))
+    told = replace(plain, hypotheses=(top, *plain.hypotheses[1:]), usage=usage)
+    whole = shown(conclusion(told))
+    assert "the model speaks against it: Memory never rose." in whole
+    assert "2 answers of the model from before" in whole
+    assert "of the model from before" not in shown(conclusion(plain))

@@ -142,10 +142,10 @@ def claim(cause: str | None, entity: str, *ids: str) -> Claim:
 
 def test_the_model_adds_words_and_at_most_an_inconclusive_guess_at_the_end() -> None:
     answer = concluded(report(finding("oom-killed", CART)))
-    seen = answer.evidence[0].id
-    after = explained(answer, [claim("disk-full", CART, seen)], "In the model's words.", Usage(model_calls=1))
+    guess = claim("disk-full", CART, answer.evidence[0].id)
+    after = explained(answer, [guess], [guess], Usage(model_calls=1))
     assert after.mode is Mode.MODEL
-    assert after.summary == "In the model's words."
+    assert after.summary == f"{answer.summary} {guess.text}"
     assert after.verdict is answer.verdict
     assert after.hypotheses[: len(answer.hypotheses)] == answer.hypotheses
     assert after.hypotheses[-1].confidence is Confidence.INCONCLUSIVE
@@ -155,7 +155,8 @@ def test_the_model_adds_words_and_at_most_an_inconclusive_guess_at_the_end() -> 
 
 def test_a_claim_without_known_evidence_is_dropped() -> None:
     answer = concluded(report(finding("oom-killed", CART)))
-    after = explained(answer, [claim("disk-full", CART, "ev_invented"), claim("disk-full", CART)], "", Usage())
+    invented = claim("disk-full", CART, "ev_invented")
+    after = explained(answer, [invented, claim("disk-full", CART)], [invented], Usage())
     assert after.claims == ()
     assert after.hypotheses == answer.hypotheses
     assert after.summary == answer.summary
@@ -163,6 +164,6 @@ def test_a_claim_without_known_evidence_is_dropped() -> None:
 
 def test_a_claim_about_a_known_root_does_not_double_it() -> None:
     answer = concluded(report(finding("oom-killed", CART)))
-    after = explained(answer, [claim("oom-killed", CART, answer.evidence[0].id)], "", Usage())
+    after = explained(answer, [claim("oom-killed", CART, answer.evidence[0].id)], (), Usage())
     assert after.hypotheses == answer.hypotheses
     assert len(after.claims) == 1

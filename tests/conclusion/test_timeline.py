@@ -43,6 +43,17 @@ def test_a_storm_of_changes_is_bounded() -> None:
     assert len(told) == len(cited) == MOST_MOMENTS
 
 
+def test_what_several_pods_of_a_workload_tell_is_told_once_at_its_first_time() -> None:
+    sick = [pod(f"cart-7d4f-{each}") for each in "abc"]
+    told_of = [
+        event("BackOff", f"Back-off restarting pod {each['metadata']['name']}", each, minutes=10 - at)
+        for at, each in enumerate(sick)
+    ]
+    told, _ = moments(scene(deployment(), replica_set(), *sick, *told_of))
+    assert [each.what.split(":")[0] for each in told] == ["BackOff"]
+    assert "cart-7d4f-a" in told[0].what
+
+
 def test_a_password_in_an_event_is_not_told() -> None:
     sick = pod()
     told, _ = moments(scene(deployment(), replica_set(), sick, event("Failed", "login with password=hunter22", sick)))

@@ -1,5 +1,6 @@
 """A whole Locum with a model that behaves well, badly, or not at all: one verdict, rightly marked, nothing invented."""
 
+import itertools
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SONNET, HAIKU = "claude-sonnet-4-5", "claude-haiku-4-5"
 WHY = "@locum why does checkout fail for customers"
+_numbers = itertools.count(1)
+"""What was asked before is answered from before; so nobody asks the same twice."""
 INVENTED = "zanzibar"
 """In everything that no evidence bears out."""
 
@@ -49,7 +52,7 @@ class Talk:
     async def ask(self, script: Callable[[Mapping[str, Any]], Step]) -> tuple[str, str]:
         """Who worded the next conclusion, and all words of the thread."""
         self.emulator.script = script
-        asked = self.house.workspace.post("ana", self.room, WHY, thread_ts=self.root)
+        asked = self.house.workspace.post("ana", self.room, f"{WHY} of group {next(_numbers)}", thread_ts=self.root)
         self.root, self.times = self.root or asked["ts"], self.times + 1
         concluded = await self.house.concluded(self.room, self.root, self.times)
         return mode(concluded), self.house.everything(self.room, self.root)

@@ -38,10 +38,17 @@ from tools.mongodb.sealed import SealedMongoDB
 from tools.postgres.queries import QUERIES
 from tools.postgres.sealed import SealedPostgres
 from tools.redaction import redact
-from tools.world import MongoDB, Postgres, World
+from tools.redis.sealed import SealedRedis
+from tools.world import MongoDB, Postgres, Redis, World
 
 USER, PASSWORD, URI = "vault:database/creds/ro#username", "vault:database/creds/ro#password", "vault:kv/carts#uri"
-VALUES = {USER: "v-a-made-up-login", PASSWORD: "a-made-up-password", URI: "mongodb://carts:27017/made-up"}
+CACHE = "vault:kv/cache#password"
+VALUES = {
+    USER: "v-a-made-up-login",
+    PASSWORD: "a-made-up-password",
+    URI: "mongodb://carts:27017/made-up",
+    CACHE: "a-made-up-pass",
+}
 PURPOSES = {USER: "look at Postgres 'orders', read-only", PASSWORD: "look at Postgres 'orders', read-only"}
 
 
@@ -74,6 +81,18 @@ class OpenPostgres:
         return [{"state": "idle", "count": 3, "total": 3, "max_connections": 100, "reserved_connections": 3}]
 
 
+@dataclass
+class OpenRedis:
+    """Answers with the password that it was given."""
+
+    name: str
+    password: Callable[[], str]
+
+    async def command(self, command: str) -> Mapping[str, Any]:
+        assert command == "info"
+        return {"is_lent": self.password() == VALUES[CACHE]}
+
+
 @dataclass(kw_only=True)
 class Desk:
     """Lending on a real ledger and a strict store of credentials."""
@@ -88,6 +107,7 @@ class Desk:
             name="live",
             postgres=(SealedPostgres("orders", (USER, PASSWORD)),),
             mongodb=(SealedMongoDB("carts", (URI,)),),
+            redis=(SealedRedis("cache", (CACHE,)),),
         )
     )
 
@@ -168,6 +188,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         raise AssertionError(f"nobody approved {name} with {list(values)}")
         yield
 
+    @contextlib.asynccontextmanager
+    async def open_redis(name: str, values: Mapping[str, Callable[[], str]]) -> AsyncGenerator[Redis]:
+        yield OpenRedis(name, values[CACHE])
+
     store, file = StrictStore(), tmp_path / "ledger.db"
     store.values = VALUES
     async with open_ledger(f"sqlite:///{file}") as ledger:
@@ -176,8 +200,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
             store=store, ledger=ledger, file=file, opened=opened,
             lending=Lending(
                 broker=broker, ledger=ledger, postgres=[Deployment(name="orders", references=(USER, PASSWORD))],
-                mongodb=[Deployment(name="carts", references=(URI,))], minutes=15, wait_minutes=1,
-                openers=Openers(postgres=open_postgres, mongodb=open_mongodb),
+                mongodb=[Deployment(name="carts", references=(URI,))],
+                redis=[Deployment(name="cache", references=(CACHE,))], minutes=15, wait_minutes=1,
+                openers=Openers(postgres=open_postgres, mongodb=open_mongodb, redis=open_redis),
             ),
         )  # fmt: skip
         broker.close()
@@ -187,6 +212,7 @@ def test_a_world_says_what_it_wants_for_the_tools_that_would_read(desk: Desk) ->
     orders = dict.fromkeys((USER, PASSWORD), "look at Postgres 'orders', read-only")
     assert desk.lending.wanted(["postgres.locks", "kubernetes.objects"]) == orders
     assert desk.lending.wanted(["mongodb.status"]) == {URI: "look at MongoDB 'carts', read-only"}
+    assert desk.lending.wanted(["redis.status"]) == {CACHE: "look at Redis 'cache', read-only"}
     assert desk.lending.wanted(["kubernetes.objects"]) == {}
 
 
@@ -246,6 +272,17 @@ async def test_only_what_was_approved_is_opened(desk: Desk) -> None:
     async with loan.reading():
         with pytest.raises(ToolNoSource, match=f"needs {URI}, which nobody has approved"):
             await loan.world.mongodb[0].command("serverStatus")
+        with pytest.raises(ToolNoSource, match=f"needs {CACHE}, which nobody has approved"):
+            await loan.world.redis[0].command("info")
+
+
+async def test_a_redis_is_read_with_the_password_that_was_approved_for_it(desk: Desk) -> None:
+    args = UseCredentials(references=(CACHE,), minutes=5)
+    request_id = await desk.request("ses_1", action=use_credentials.on(for_session("ses_1"), args))
+    loan = desk.lending.loan(desk.world, "ses_1", request_id)
+    async with loan.reading():
+        assert await loan.world.redis[0].command("info") == {"is_lent": True}
+    assert desk.store.live == {}
 
 
 async def test_what_was_read_with_credentials_is_not_served_to_a_session_without(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from agents.diagnosis import MODEL, Remediation
+from agents.finding import CauseId
 from approvals.action import Action, read
 from bot.proposals import proposals
 from tests.model.cases import diagnosis
@@ -34,3 +35,13 @@ def test_nothing_is_asked_on_the_word_of_logs_alone() -> None:
         ways = (Remediation(summary="Scale it up", action=scale(40)),)
         only = replace(told.hypotheses[0], evidence=(said.id,), remediations=ways)
         assert proposals(replace(told, hypotheses=(only,), evidence=(said,)), prompted_by="") == ()
+
+
+def test_that_something_was_changed_is_not_looked_for_again_for_that_stays_so() -> None:
+    told = diagnosis()
+    ways = (Remediation(summary="Scale it up", action=scale(3)),)
+    first = told.hypotheses[0]
+    for cause, looked_for in (("recent-change", False), (first.cause, True)):
+        changed = replace(first, cause=CauseId(cause), explains=(), remediations=ways)
+        (found,) = proposals(replace(told, hypotheses=(changed,)), prompted_by="")
+        assert (cause in {each.cause for each in found.watched}) is looked_for

@@ -18,6 +18,7 @@ KINDS = (
     "Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "EndpointSlice",
     "Ingress", "IngressClass", "NetworkPolicy", "Node", "Namespace", "ConfigMap", "Secret", "PersistentVolumeClaim",
     "StorageClass", "HorizontalPodAutoscaler", "PodDisruptionBudget", "APIService", "ValidatingWebhookConfiguration",
+    "GatewayClass", "Gateway", "PersistentVolume", "ServiceAccount",
 )  # fmt: skip
 """Kinds that a scene has seen unless a test says otherwise, whether or not there is any object of them."""
 

@@ -144,3 +144,10 @@ def test_a_node_out_of_memory_is_told_from_its_event_and_an_old_one_is_not() -> 
     (only,) = found(resources.node_oom, scene(node, new))
     assert only.severity is Severity.CRITICAL
     assert found(resources.node_oom, scene(node, old)) == []
+
+
+def test_a_volume_that_was_emptied_is_well_at_once() -> None:
+    full = moved(NODE, "disk_utilization_ratio", 0.2, 0.97)
+    assert found(resources.disk_full, world(signals(full)))
+    *before, (at, _) = full["points"]
+    assert found(resources.disk_full, world(signals({**full, "points": [*before, (at, 0.2)]}))) == []

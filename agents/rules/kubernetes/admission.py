@@ -84,9 +84,10 @@ def _is_complete(scene: Scene, workload: Entity) -> bool:
     return bool(known and wanted and (number(known.raw, "status", "readyReplicas") or 0) >= wanted)
 
 
-def _findings(
+def refused_findings(
     scene: Scene, of: Rule, shape: re.Pattern[str] | None, advise: Callable[[Entity, str], str]
 ) -> Iterator[Finding]:
+    """One finding a workload for refusals whose message has this shape; every one where there is no shape."""
     groups: dict[Entity, list[Refused]] = {}
     for each in refusals(scene):
         if shape is None or shape.search(each.message):
@@ -113,7 +114,7 @@ def _findings(
     remediation="The message names who refused.",
 )
 def replica_create_failed(scene: Scene) -> Iterator[Finding]:
-    yield from _findings(scene, replica_create_failed, None, lambda each, _: f"kubectl describe {target(each)}")
+    yield from refused_findings(scene, replica_create_failed, None, lambda each, _: f"kubectl describe {target(each)}")
 
 
 @rule(
@@ -132,7 +133,7 @@ def quota_exceeded(scene: Scene) -> Iterator[Finding]:
         name = said["name"] if said else "of the namespace"
         return f"Free or raise the quota: kubectl describe resourcequota {name} -n {workload.namespace}"
 
-    yield from _findings(scene, quota_exceeded, re.compile(f"{_QUOTA.pattern}|failed quota:", re.DOTALL), advise)
+    yield from refused_findings(scene, quota_exceeded, re.compile(f"{_QUOTA.pattern}|failed quota:", re.DOTALL), advise)
 
 
 @rule(
@@ -148,7 +149,7 @@ def limit_range_violation(scene: Scene) -> Iterator[Finding]:
         ranges = f"kubectl describe limitrange -n {workload.namespace}"
         return f"Bring the resources of {target(workload)} into the LimitRange: {ranges}"
 
-    yield from _findings(scene, limit_range_violation, _LIMITS, advise)
+    yield from refused_findings(scene, limit_range_violation, _LIMITS, advise)
 
 
 @rule(
@@ -164,7 +165,7 @@ def priority_class_missing(scene: Scene) -> Iterator[Finding]:
         said = _PRIORITY.search(message)
         return f"Create the PriorityClass {said['name'] if said else ''!r}, or take it out of {target(workload)}"
 
-    yield from _findings(scene, priority_class_missing, _PRIORITY, advise)
+    yield from refused_findings(scene, priority_class_missing, _PRIORITY, advise)
 
 
 @rule(
@@ -179,7 +180,7 @@ def pod_security_rejected(scene: Scene) -> Iterator[Finding]:
     def advise(workload: Entity, _: str) -> str:
         return f"Set the securityContext that the message asks for in {target(workload)}"
 
-    yield from _findings(scene, pod_security_rejected, _SECURITY, advise)
+    yield from refused_findings(scene, pod_security_rejected, _SECURITY, advise)
 
 
 @rule(
@@ -196,7 +197,7 @@ def service_account_missing(scene: Scene) -> Iterator[Finding]:
         name = (said["name"] or "<name>").rpartition("/")[2] if said else "<name>"
         return f"kubectl create serviceaccount {name} -n {workload.namespace}"
 
-    yield from _findings(scene, service_account_missing, _ACCOUNT, advise)
+    yield from refused_findings(scene, service_account_missing, _ACCOUNT, advise)
 
 
 @rule(

@@ -1,10 +1,10 @@
 """What everything in a cluster depends on: names, aggregated APIs, webhooks, namespaces that do not end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from whenever import TimeDelta
 
-from agents.causes import rule
+from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
 from agents.objects import Resource, items, mapping, moment, text
 from agents.rules.kubernetes.readings import STARTING, first, is_ready, older_than, short, unready_since
@@ -73,34 +73,58 @@ def apiservice_unavailable(scene: Scene) -> Iterator[Finding]:
             )
 
 
-@rule(
-    id="webhook-service-missing",
-    area="control-plane",
-    role=Role.CAUSE,
-    title="An admission webhook's Service is absent or empty",
-    meaning="Writes that it must see are refused. Webhooks by URL, and those that may fail, are left out.",
-    remediation="Restore the Service, or set failurePolicy to Ignore.",
-)
-def webhook_service_missing(scene: Scene) -> Iterator[Finding]:
-    empty = {
-        (each.service.namespace, each.service.name) for each in backings(scene) if each.is_known and not each.ready
-    }
+def _webhooks(scene: Scene) -> Iterator[tuple[Resource, str, str, str]]:
+    """Webhooks that must answer and have a Service: the configuration, their name, and where they are."""
     for each in scene.cluster.all("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
         for webhook in items(each.raw, "webhooks"):
             service = mapping(webhook, "clientConfig", "service")
             namespace, name = text(service, "namespace"), text(service, "name")
-            if not name or text(webhook, "failurePolicy") == "Ignore":
-                continue
-            gone = scene.cluster.lacks("Service", namespace, name)
-            if gone or (namespace, name) in empty:
-                yield webhook_service_missing.finding(
-                    each.entity,
-                    f"webhook {text(webhook, 'name')!r} of {each.entity} needs service {namespace}/{name}, which"
-                    f" {'does not exist' if gone else 'has no ready pod'}",
-                    [scene.cite(each, "webhooks[*].clientConfig.service", "webhooks[*].failurePolicy")],
-                    severity=Severity.CRITICAL,
-                    remedy=f"Restore service {name} in {namespace}, or set failurePolicy: Ignore for now",
-                )
+            if name and text(webhook, "failurePolicy") != "Ignore":
+                yield each, text(webhook, "name"), namespace, name
+
+
+def _webhook_findings(scene: Scene, of: Rule, holds: Callable[[str, str], bool], what: str) -> Iterator[Finding]:
+    for each, webhook, namespace, name in _webhooks(scene):
+        if holds(namespace, name):
+            yield of.finding(
+                each.entity,
+                f"webhook {webhook!r} of {each.entity} needs service {namespace}/{name}, which {what}",
+                [scene.cite(each, "webhooks[*].clientConfig.service", "webhooks[*].failurePolicy")],
+                severity=Severity.CRITICAL,
+                remedy=f"Restore service {name} in {namespace}, or set failurePolicy: Ignore for now",
+            )
+
+
+@rule(
+    id="webhook-service-missing",
+    area="control-plane",
+    role=Role.CAUSE,
+    title="An admission webhook's Service does not exist",
+    meaning="Writes that it must see are refused. Webhooks by URL, and those that may fail, are left out.",
+    remediation="Restore the Service, or set failurePolicy to Ignore.",
+)
+def webhook_service_missing(scene: Scene) -> Iterator[Finding]:
+    def gone(namespace: str, name: str) -> bool:
+        return scene.cluster.lacks("Service", namespace, name)
+
+    yield from _webhook_findings(scene, webhook_service_missing, gone, "does not exist")
+
+
+@rule(
+    id="webhook-no-pods",
+    area="control-plane",
+    role=Role.CAUSE,
+    title="No pod answers for an admission webhook",
+    meaning="Its Service has no ready pod: writes that it must see are refused. Those that may fail are left out.",
+    remediation="Look at its pods, or set failurePolicy to Ignore for now.",
+)
+def webhook_no_pods(scene: Scene) -> Iterator[Finding]:
+    empty = {
+        (each.service.namespace, each.service.name) for each in backings(scene) if each.is_known and not each.ready
+    }
+    yield from _webhook_findings(
+        scene, webhook_no_pods, lambda namespace, name: (namespace, name) in empty, "has no ready pod"
+    )
 
 
 @rule(

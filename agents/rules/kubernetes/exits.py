@@ -35,9 +35,16 @@ NO_COMMAND = re.compile(
     r"executable file not found|exec: \S+: (?:no such file|stat|permission denied)|command not found", re.IGNORECASE
 )
 EXEC_FORMAT = re.compile(r"exec format error|exec user process caused.*format", re.IGNORECASE)
+STARVED = re.compile(r"container init was OOM-killed", re.IGNORECASE)
+"""What the runtime says when the limit is too low even for its own part of the start."""
 DYING = re.compile(r"\bfatal\b|\bpanic:|\bunhandled\b|\buncaught\b", re.IGNORECASE)
 LAST_LINES = 40
 """Lines before the end among which the reason is looked for."""
+
+
+def is_out_of_memory(each: Container) -> bool:
+    """Whether its memory limit ended it, before or after the start."""
+    return text(each.ended, "reason") == "OOMKilled" or bool(STARVED.search(text(each.ended, "message")))
 
 
 def _shown(scene: Scene, each: Container) -> list[Evidence]:
@@ -59,7 +66,8 @@ def _telling(lines: Sequence[str]) -> int:
     return (dying or written or [len(lines) - 1])[-1]
 
 
-def _is_killed_by_probe(scene: Scene, each: Container) -> bool:
+def is_killed_by_probe(scene: Scene, each: Container) -> bool:
+    """Whether a liveness or startup probe ends it."""
     about = scene.cluster.events_about(each.pod.entity, "Unhealthy", "Killing")
     return any(
         event.message.lower().startswith(("liveness", "startup")) or "probe" in event.message
@@ -174,7 +182,7 @@ def oom_killed(scene: Scene) -> Iterator[Finding]:
     found = [
         each
         for each in containers(scene)
-        if text(each.ended, "reason") == "OOMKilled" and is_recent(scene, moment(each.ended, "finishedAt"))
+        if is_out_of_memory(each) and is_recent(scene, moment(each.ended, "finishedAt"))
     ]
     for workload, several in by_workload(scene, found).items():
         each = several[0]
@@ -289,7 +297,7 @@ def app_exits(scene: Scene) -> Iterator[Finding]:
         and not NO_COMMAND.search(each.words)
         and not EXEC_FORMAT.search(each.words)
         and not _said_format(scene, each)
-        and not _is_killed_by_probe(scene, each)
+        and not is_killed_by_probe(scene, each)
     )
 
     def say(_: Entity, each: Container) -> tuple[str, str]:
@@ -322,7 +330,7 @@ def main_process_ends(scene: Scene) -> Iterator[Finding]:
         if each.restarts > 1
         and text(each.pod.raw, "spec", "restartPolicy") in ("", "Always")
         and not _is_retried_job(scene, each)
-        and not _is_killed_by_probe(scene, each)
+        and not is_killed_by_probe(scene, each)
     )
 
     def say(workload: Entity, each: Container) -> tuple[str, str]:

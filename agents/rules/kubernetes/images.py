@@ -49,6 +49,10 @@ _WORDS = (
 )
 
 
+_EITHER = re.compile(r"repository does not exist or may require", re.IGNORECASE)
+"""What Docker Hub and others say of an image that does not exist to whoever does not log in."""
+
+
 def refusal_of(message: str) -> Refusal:
     """Which refusal a pull error is; UNSAID when it only says that the pull is backing off."""
     return next((kind for kind, shape in _WORDS if shape.search(message)), Refusal.UNSAID)
@@ -101,14 +105,33 @@ def _findings(scene: Scene, of: Rule, found: Iterable[Pull], advice: str) -> Ite
             f"{counted(scene, workload, (one.pod for one in several))} cannot pull {each.image}{said}",
             [*cited, *([scene.cite_event(each.event)] if each.event else [])],
             severity=severity(scene, workload),
-            direct=not unsaid,
+            direct=not unsaid and not _is_open(each.message),
             first_seen=first(one.pod.created_at for one in several),
             remedy=advice.format(image=each.image, target=target(workload), container=several[0].name),
         )
 
 
 def _of(scene: Scene, *kinds: Refusal) -> list[Pull]:
-    return [each for each in pulls(scene) if refusal_of(each.message) in kinds]
+    return [each for each in pulls(scene) if _refusal(scene, each) in kinds]
+
+
+def _refusal(scene: Scene, each: Pull) -> Refusal:
+    """Which refusal it is; where the registry leaves it open, only who has a login can have a wrong one."""
+    if not _is_open(each.message) or _logs_in(scene, each):
+        return refusal_of(each.message)
+    return Refusal.ABSENT
+
+
+def _is_open(message: str) -> bool:
+    return bool(_EITHER.search(message))
+
+
+def _logs_in(scene: Scene, each: Pull) -> bool:
+    pod = each.container.pod
+    account = scene.cluster.get(
+        "ServiceAccount", pod.namespace, text(pod.raw, "spec", "serviceAccountName") or "default"
+    )
+    return bool(items(pod.raw, "spec", "imagePullSecrets") or (account and items(account.raw, "imagePullSecrets")))
 
 
 @rule(

@@ -1,17 +1,19 @@
 """Jobs that failed, and schedules that do not run."""
 
-import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
-from agents.objects import Resource, moment, number, text
+from agents.objects import Resource, items, moment, number, text
 from agents.rules.kubernetes.readings import is_recent, short
+from agents.rules.kubernetes.schedules import LONGEST_DAYS, read
 from agents.scene import Scene
 from tools.entity import Entity
 
-_FIELD = re.compile(r"[\d*/,\-?LW#A-Za-z]+\Z")
-_MACROS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
+MISSED = 3
+"""How often it was due without running before that is news: one may be late, and time zones move one."""
+_LEAP_YEAR = date(2024, 1, 1)
 
 
 def _failed(scene: Scene, of: Rule, *, by_deadline: bool) -> Iterator[Finding]:
@@ -119,7 +121,9 @@ def job_suspended(scene: Scene) -> Iterator[Finding]:
     area="workloads",
     role=Role.CAUSE,
     title="A schedule can never run",
-    meaning="The schedule is not one, or the starting deadline is negative. Forms such as @daily are fine.",
+    meaning="The schedule is not one, names a day that never comes, or the starting deadline is negative. Forms "
+    "such as "
+    "@daily are fine.",
     remediation="Correct the schedule.",
 )
 def cronjob_schedule_invalid(scene: Scene) -> Iterator[Finding]:
@@ -137,7 +141,48 @@ def cronjob_schedule_invalid(scene: Scene) -> Iterator[Finding]:
 
 
 def _is_schedule(schedule: str) -> bool:
-    if schedule.startswith("@"):
-        return schedule in _MACROS or schedule.startswith("@every ")
-    fields = [each for each in schedule.split() if not each.startswith(("TZ=", "CRON_TZ="))]
-    return len(fields) == 5 and all(_FIELD.match(each) for each in fields)
+    """Whether it will ever run: it can be read, and one of its days exists."""
+    if schedule.startswith("@every "):
+        return True
+    found = read(schedule)
+    return found is not None and any(found.falls_on(_LEAP_YEAR + timedelta(days=each)) for each in range(LONGEST_DAYS))
+
+
+@rule(
+    id="cronjob-missed",
+    area="workloads",
+    role=Role.CAUSE,
+    title="A schedule has not run when it was due",
+    meaning="Due more than twice since it last ran, and not suspended: an earlier run that never ends and forbids "
+    "others, "
+    "a starting deadline, or a controller that is down. A new one is given its time.",
+    remediation="Look at the run that is still active, then at the controller manager.",
+)
+def cronjob_missed(scene: Scene) -> Iterator[Finding]:
+    for each in scene.cluster.all("CronJob"):
+        schedule = read(text(each.raw, "spec", "schedule"))
+        last = moment(each.raw, "status", "lastScheduleTime") or each.created_at
+        if schedule is None or last is None or each.spec.get("suspend") is True:
+            continue
+        # Three in any time zone: the schedule's own may be hours away, which moves one at the most.
+        due = [at for _, at in zip(range(MISSED), schedule.before(scene.now), strict=False) if at > last]
+        if len(due) < MISSED:
+            continue
+        active = [text(one, "name") for one in items(each.status, "active")]
+        forbids = text(each.raw, "spec", "concurrencyPolicy") == "Forbid" and active
+        why = f"; {active[0]} still runs and forbids others" if forbids else ""
+        held = scene.cluster.get("Job", each.namespace, active[0]) if active else None
+        yield cronjob_missed.finding(
+            each.entity,
+            f"{each.entity} last ran at {last} and was due at least {MISSED} times since{why}",
+            [
+                scene.cite(each, "spec.schedule", "spec.concurrencyPolicy", "spec.startingDeadlineSeconds", "status"),
+                *([scene.cite(held, "status")] if held else []),
+            ],
+            severity=Severity.WARNING,
+            direct=bool(forbids),
+            first_seen=due[-1],
+            remedy=f"kubectl describe job {active[0]} -n {each.namespace}: end it, or find what it waits for"
+            if active
+            else f"kubectl describe {each.where}; then the log of kube-controller-manager",
+        )

@@ -13,6 +13,8 @@ from agents.scene import Scene
 from tools.entity import Entity
 
 DNS_PORT = 53
+DNS_NAMESPACE = "kube-system"
+"""Where the cluster's DNS runs, save on OpenShift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +133,14 @@ def dns_egress_blocked(scene: Scene) -> Iterator[Finding]:
         guarding = [each for each in policies if each.guards("Egress")]
         if not guarding or guarding[0].resource.entity in seen:
             continue
-        if any(_allows_dns(one) for each in guarding for one in each.rules("Egress")):
+        if any(_allows_dns(scene, each, one) for each in guarding for one in each.rules("Egress")):
             continue
         policy = guarding[0]
         seen.add(policy.resource.entity)
         workloads = sorted({str(scene.cluster.workload(pod)) for pod in policy.pods})
         yield dns_egress_blocked.finding(
             policy.resource.entity,
-            f"{policy.resource.entity} keeps {', '.join(workloads[:3])} from DNS: no rule allows port {DNS_PORT}",
+            f"{policy.resource.entity} keeps {', '.join(workloads[:3])} from DNS: no rule allows port {DNS_PORT} to it",
             [scene.cite(policy.resource, "spec")],
             severity=Severity.WARNING,
             direct=False,
@@ -147,9 +149,29 @@ def dns_egress_blocked(scene: Scene) -> Iterator[Finding]:
         )
 
 
-def _allows_dns(rule_: Fields) -> bool:
-    ports = items(rule_, "ports")
-    return not ports or any(_covers(port) for port in ports)
+def _allows_dns(scene: Scene, policy: Policy, rule_: Fields) -> bool:
+    ports, peers = items(rule_, "ports"), items(rule_, "to")
+    if ports and not any(_covers(port) for port in ports):
+        return False
+    return not peers or any(_reaches_dns(scene, policy, each) for each in peers)
+
+
+def _reaches_dns(scene: Scene, policy: Policy, peer: Fields) -> bool:
+    """Whether a peer may be the cluster's DNS; an address may well be that of a cache on the node."""
+    if "ipBlock" in peer:
+        return True
+    if "namespaceSelector" in peer:
+        return matches(mapping(peer, "namespaceSelector"), _namespace_labels(scene, DNS_NAMESPACE))
+    # Pods alone are pods of the policy's own namespace.
+    return policy.resource.namespace in (DNS_NAMESPACE, "openshift-dns") or not _is_dns_elsewhere(scene)
+
+
+def _is_dns_elsewhere(scene: Scene) -> bool:
+    """Whether the cluster's DNS is known to run in its usual place; where nobody looked, that is taken as so."""
+    return not scene.cluster.knows("Service", DNS_NAMESPACE) or bool(
+        scene.cluster.get("Service", DNS_NAMESPACE, "kube-dns")
+        or scene.cluster.get("Service", DNS_NAMESPACE, "coredns")
+    )
 
 
 def _covers(port: Fields) -> bool:
@@ -180,4 +202,25 @@ def network_policy_no_pods(scene: Scene) -> Iterator[Finding]:
                 [scene.cite(each, "spec.podSelector")],
                 severity=Severity.INFO,
                 remedy=f"Correct the podSelector of {each.where}",
+            )
+
+
+@rule(
+    id="network-policy-open",
+    area="network",
+    role=Role.CONTEXT,
+    title="A network policy lets everybody in",
+    meaning="A rule without peers and ports allows all. A policy without any rule denies, and is not meant here.",
+    remediation="Name who may come in.",
+)
+def network_policy_open(scene: Scene) -> Iterator[Finding]:
+    for each in scene.cluster.all("NetworkPolicy"):
+        rules = items(each.raw, "spec", "ingress")
+        if any(not items(one, "from") and not items(one, "ports") for one in rules):
+            yield network_policy_open.finding(
+                each.entity,
+                f"{each.entity} lets everybody in",
+                [scene.cite(each, "spec")],
+                severity=Severity.INFO,
+                remedy=f"Name the callers in {each.where}",
             )

@@ -80,9 +80,10 @@ def _failures(scene: Scene) -> Sequence[Failure]:
     return found
 
 
-def _findings(
+def probe_findings(
     scene: Scene, of: Rule, found: Iterable[Failure], say: Callable[[Failure], tuple[str, str]], *, direct: bool = True
 ) -> Iterator[Finding]:
+    """One finding a workload; `say` gives what is wrong and what to do, where `{target}` stands for the workload."""
     for workload, several in grouped(scene, ((each.pod, each) for each in found)).items():
         each = several[-1]
         what, remedy = say(each)
@@ -152,7 +153,7 @@ def liveness_killing(scene: Scene) -> Iterator[Finding]:
         remedy = "Raise timeoutSeconds or failureThreshold of the liveness probe of {target}, or find the hang"
         return f"killed by the liveness probe ({each.event.count} failures): {short(each.event.message)}", remedy
 
-    yield from _findings(scene, liveness_killing, found, say)
+    yield from probe_findings(scene, liveness_killing, found, say)
 
 
 def _is_killed(scene: Scene, failure: Failure) -> bool:
@@ -183,7 +184,7 @@ def startup_too_short(scene: Scene) -> Iterator[Finding]:
         remedy = "Give {target} a startupProbe with failureThreshold x periodSeconds above its start-up time"
         return f"killed at the age that the {each.kind} probe allows ({budget}), before it was ever ready", remedy
 
-    yield from _findings(scene, startup_too_short, found, say, direct=False)
+    yield from probe_findings(scene, startup_too_short, found, say, direct=False)
 
 
 def _budget_s(probe: Fields) -> int:
@@ -289,7 +290,7 @@ def probe_path_wrong(scene: Scene) -> Iterator[Finding]:
         remedy = f"Set the path of the {each.kind} probe of {{target}} to one that answers 200 (now {path})"
         return f"the {each.kind} probe asks {path} and gets {status[1] if status else '?'}", remedy
 
-    yield from _findings(scene, probe_path_wrong, found, say)
+    yield from probe_findings(scene, probe_path_wrong, found, say)
 
 
 @rule(
@@ -308,4 +309,4 @@ def probe_timeout(scene: Scene) -> Iterator[Finding]:
         remedy = f"Raise timeoutSeconds of the {each.kind} probe of {{target}} above {limit}, or its CPU limit"
         return f"the {each.kind} probe timed out after {limit} s ({each.event.count} times)", remedy
 
-    yield from _findings(scene, probe_timeout, found, say)
+    yield from probe_findings(scene, probe_timeout, found, say)

@@ -80,9 +80,12 @@ def _findings(
     for workload, several in grouped(scene, pairs).items():
         each = several[0]
         what, remedy = say(workload, each)
+        # The scheduler's own word, which people search for: Unschedulable, SchedulingGated.
+        reason = text(each.pod.condition("PodScheduled"), "reason")
+        called = f" ({reason})" if reason else ""
         yield of.finding(
             workload,
-            f"{counted(scene, workload, (one.pod for one in several))} cannot be placed: {what}",
+            f"{counted(scene, workload, (one.pod for one in several))} cannot be placed{called}: {what}",
             _cited(scene, each),
             severity=severity(scene, workload),
             first_seen=first(one.since for one in several),

@@ -228,7 +228,8 @@ def _likeness(service: Resource, workload: Resource, labels: Mapping[str, str]) 
     area="services",
     role=Role.CAUSE,
     title="A Service sends to a port that its pods do not have",
-    meaning="A named port that no pod has, or a number that none declares; the latter is legal, hence inferred.",
+    meaning="A named port that no pod has, or a number or protocol that none declares; the latter is legal, hence "
+    "inferred.",
     remediation="Correct the target port.",
 )
 def service_port_mismatch(scene: Scene) -> Iterator[Finding]:
@@ -241,7 +242,7 @@ def service_port_mismatch(scene: Scene) -> Iterator[Finding]:
         named = isinstance(_target(port), str)
         yield service_port_mismatch.finding(
             service.entity,
-            f"{service.entity} port {port.get('port')} sends to {_target(port)!r}; its pods have"
+            f"{service.entity} port {port.get('port')} sends {_protocol(port)} to {_target(port)!r}; its pods have"
             f" {', '.join(declared) or 'no declared port'}",
             [scene.cite(service, "spec.selector", "spec.ports"), scene.cite(each.pods[0], "spec.containers[*].ports")],
             severity=Severity.CRITICAL
@@ -257,11 +258,18 @@ def _wrong_ports(each: Backing) -> list[Fields]:
     have = [one for pod in each.pods for one in _ports(pod)]
     if not each.pods:
         return []
-    names, numbers = {text(one, "name") for one in have}, {number(one, "containerPort") for one in have}
-    lacking = [one for one in ports if isinstance(_target(one), str) and _target(one) not in names]
-    undeclared = [one for one in ports if isinstance(_target(one), int) and _target(one) not in numbers]
+    names = {(text(one, "name"), _protocol(one)) for one in have}
+    numbers = {(number(one, "containerPort"), _protocol(one)) for one in have}
+    lacking = [one for one in ports if isinstance(_target(one), str) and (_target(one), _protocol(one)) not in names]
+    undeclared = [
+        one for one in ports if isinstance(_target(one), int) and (_target(one), _protocol(one)) not in numbers
+    ]
     # Undeclared ports are legal: only when all of them miss what is declared is it likely to be a slip.
     return lacking or (undeclared if numbers and len(undeclared) == len(ports) else [])
+
+
+def _protocol(port: Fields) -> str:
+    return text(port, "protocol") or "TCP"
 
 
 def _target(port: Fields) -> int | str | None:
@@ -275,7 +283,8 @@ def _ports(pod: Resource) -> list[Fields]:
 
 def _port_name(port: Fields) -> str:
     name = text(port, "name")
-    return f"{number(port, 'containerPort')}" + (f" ({name})" if name else "")
+    protocol = "" if _protocol(port) == "TCP" else f"/{_protocol(port)}"
+    return f"{number(port, 'containerPort')}{protocol}" + (f" ({name})" if name else "")
 
 
 @rule(

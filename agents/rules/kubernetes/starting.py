@@ -7,7 +7,7 @@ from whenever import Instant, TimeDelta
 from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
 from agents.objects import Event, Resource, items, moment, text, words
-from agents.rules.kubernetes.exits import EXEC_FORMAT, NO_COMMAND, NOT_STARTED
+from agents.rules.kubernetes.exits import EXEC_FORMAT, NO_COMMAND, NOT_STARTED, is_out_of_memory
 from agents.rules.kubernetes.readings import (
     SETTLED,
     STARTING,
@@ -95,21 +95,25 @@ def is_stuck(scene: Scene, pod: Resource) -> bool:
     area="pods",
     role=Role.CAUSE,
     title="Init container fails",
-    meaning="The pod cannot start before it: a dependency that is not there, a migration, missing rights.",
+    meaning="The pod cannot start before it: a dependency that is not there, a migration, missing rights. One that "
+    "runs "
+    "has ten minutes.",
     remediation="Read the init container's log.",
 )
 def init_failing(scene: Scene) -> Iterator[Finding]:
-    found = [each for each in containers(scene) if each.is_init and _init_failed(each)]
+    found = [each for each in containers(scene) if each.is_init and (_init_failed(each) or _init_hangs(scene, each))]
     for workload, several in by_workload(scene, found).items():
         each = several[0]
         logs = [log for log in scene.logs_of(each.pod) if log.container == each.name and log.lines]
-        how = f"exit code {each.exit_code}" if each.exit_code is not None else text(each.waiting, "reason")
+        stated = f"exit code {each.exit_code}" if each.exit_code is not None else text(each.waiting, "reason")
+        how = f"running since {each.running_since}" if each.running_since else stated
         yield init_failing.finding(
             workload,
-            f"{counted(scene, workload, (one.pod for one in several))}: init container {each.name!r} fails ({how},"
-            f" {each.restarts} restarts)",
+            f"{counted(scene, workload, (one.pod for one in several))}: init container {each.name!r}"
+            f" {'does not end' if each.running_since else 'fails'} ({how}, {each.restarts} restarts)",
             [scene.cite(each.pod, each.path), *(scene.cite_log(log, len(log.lines) - 1) for log in logs[:1])],
             severity=severity(scene, workload),
+            direct=not each.running_since,
             first_seen=first(since(scene, one) for one in several),
             remedy=f"kubectl logs {each.pod.name} -n {each.pod.namespace} -c {each.name}",
         )
@@ -117,8 +121,14 @@ def init_failing(scene: Scene) -> Iterator[Finding]:
 
 def _init_failed(each: Container) -> bool:
     code = each.exit_code
-    # Waiting with PodInitializing, or still running, is its usual time.
+    # Waiting with PodInitializing is its turn that has not come.
     return (code is not None and code != 0) or text(each.waiting, "reason") == "CrashLoopBackOff"
+
+
+def _init_hangs(scene: Scene, each: Container) -> bool:
+    """Whether it runs for longer than a rollout may take; those that restart are sidecars, and run on by design."""
+    stays = text(each.spec, "restartPolicy") == "Always"
+    return each.running_since is not None and not stays and scene.now - each.running_since > SETTLED
 
 
 @rule(
@@ -184,6 +194,7 @@ def container_create_error(scene: Scene) -> Iterator[Finding]:
         if (text(each.waiting, "reason") in CREATE_REASONS or _is_refused(scene, each))
         and not NO_COMMAND.search(each.words)
         and not EXEC_FORMAT.search(each.words)
+        and not is_out_of_memory(each)
     )
     yield from waiting_findings(scene, container_create_error, found)
 

@@ -1,5 +1,6 @@
 """Claims that are not bound, and volumes that are not mounted."""
 
+import re
 from collections.abc import Iterator
 
 from whenever import Instant, TimeDelta
@@ -15,16 +16,22 @@ from tools.evidence import Evidence
 
 HANDOVER = TimeDelta(minutes=6)
 """The controller force-detaches a volume of a dead node after six minutes; until then it may be a handover."""
+_REFUSED = re.compile(
+    r"mount failed: exit status|mount\.\w+: |wrong fs type|access denied by server|Stale file handle|unknown "
+    r"filesystem",
+    re.IGNORECASE,
+)
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
-def _unbound(scene: Scene) -> Iterator[Resource]:
+def unbound(scene: Scene) -> Iterator[Resource]:
+    """The claims that have been waiting for a volume for a while."""
     for claim in scene.cluster.all("PersistentVolumeClaim"):
         if claim.status.get("phase") == "Pending" and older_than(scene, claim.created_at, STARTING):
             yield claim
 
 
-def _class(claim: Resource) -> str | None:
+def class_of(claim: Resource) -> str | None:
     """The named class; "" asks for none, `None` for the default."""
     named = claim.spec.get("storageClassName")
     if isinstance(named, str):
@@ -51,14 +58,14 @@ def _cited(scene: Scene, claim: Resource, event: Event | None) -> list[Evidence]
     remediation="Read the claim's events.",
 )
 def claim_pending(scene: Scene) -> Iterator[Finding]:
-    for claim in _unbound(scene):
+    for claim in unbound(scene):
         event = _newest(scene, claim)
         if _waits_for_pod(scene, claim, event):
             continue
         said = f": {short(event.message)}" if event else ""
         yield claim_pending.finding(
             claim.entity,
-            f"{claim.entity} has been pending since {claim.created_at} (class {_class(claim)!r}){said}",
+            f"{claim.entity} has been pending since {claim.created_at} (class {class_of(claim)!r}){said}",
             _cited(scene, claim, event),
             severity=Severity.CRITICAL,
             first_seen=claim.created_at,
@@ -67,7 +74,7 @@ def claim_pending(scene: Scene) -> Iterator[Finding]:
 
 
 def _waits_for_pod(scene: Scene, claim: Resource, event: Event | None) -> bool:
-    named = _class(claim)
+    named = class_of(claim)
     known = scene.cluster.get("StorageClass", "", named) if named else None
     late = known is not None and text(known.raw, "volumeBindingMode") == "WaitForFirstConsumer"
     told = event is not None and event.reason == "WaitForFirstConsumer"
@@ -124,8 +131,8 @@ def claim_missing(scene: Scene) -> Iterator[Finding]:
     remediation="Name a class that exists; a claim's class cannot be changed, so create it again.",
 )
 def storage_class_missing(scene: Scene) -> Iterator[Finding]:
-    for claim in _unbound(scene):
-        named = _class(claim)
+    for claim in unbound(scene):
+        named = class_of(claim)
         event = _newest(scene, claim, "ProvisioningFailed")
         told = event if event and "storageclass" in event.message.lower() and "not found" in event.message else None
         if not named or not (told or scene.cluster.lacks("StorageClass", "", named)):
@@ -156,8 +163,8 @@ def no_default_class(scene: Scene) -> Iterator[Finding]:
         each.annotations.get(DEFAULT_CLASS) == "true" for each in classes
     ):
         return
-    for claim in _unbound(scene):
-        if _class(claim) is None and not text(claim.raw, "spec", "volumeName"):
+    for claim in unbound(scene):
+        if class_of(claim) is None and not text(claim.raw, "spec", "volumeName"):
             name = classes[0].name if classes else "<class>"
             yield no_default_class.finding(
                 claim.entity,
@@ -180,7 +187,7 @@ def no_default_class(scene: Scene) -> Iterator[Finding]:
 def provisioning_failed(scene: Scene) -> Iterator[Finding]:
     for claim in scene.cluster.all("PersistentVolumeClaim"):
         event = _newest(scene, claim, "ProvisioningFailed")
-        if event is None or claim.status.get("phase") == "Bound" or "not found" in event.message:
+        if event is None or claim.status.get("phase") == "Bound" or _is_nobodys(event.message):
             continue
         yield provisioning_failed.finding(
             claim.entity,
@@ -189,8 +196,13 @@ def provisioning_failed(scene: Scene) -> Iterator[Finding]:
             severity=Severity.CRITICAL,
             first_seen=event.first_at,
             last_seen=event.last_at,
-            remedy=f"Read the log of the provisioner of class {_class(claim)!r}",
+            remedy=f"Read the log of the provisioner of class {class_of(claim)!r}",
         )
+
+
+def _is_nobodys(message: str) -> bool:
+    """Whether no driver said it: the class is absent, or volumes are made by hand and none fits."""
+    return "not found" in message or "no persistent volumes available" in message
 
 
 @rule(
@@ -234,6 +246,22 @@ def volume_mount_failed(scene: Scene) -> Iterator[Finding]:
 def _lasts(scene: Scene, event: Event) -> bool:
     pod = scene.cluster.at(event.entity)
     return pod is not None and older_than(scene, pod.created_at, STARTING) and is_stuck(scene, pod)
+
+
+@rule(
+    id="mount-refused",
+    area="storage",
+    role=Role.CAUSE,
+    title="The storage does not let itself be mounted",
+    meaning="The mount itself fails: the file server does not answer or refuses the node, the path is not there, the "
+    "disk "
+    "has another file system. Missing references and drivers have causes of their own.",
+    remediation="Mount it by hand from the node; look at the server's export and at the path.",
+)
+def mount_refused(scene: Scene) -> Iterator[Finding]:
+    found = [event for event in scene.cluster.events_with("FailedMount") if _REFUSED.search(event.message)]
+    remedy = "Mount it by hand from the pod's node; then the server's export, the path, and what lies between"
+    yield from event_findings(scene, mount_refused, found, remedy=remedy)
 
 
 @rule(

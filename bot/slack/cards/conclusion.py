@@ -18,6 +18,7 @@ HYPOTHESES = 3
 STEPS = 6
 GAPS = 8
 CHANGES = 4
+RUNBOOKS = 5
 
 
 def conclusion(diagnosis: Diagnosis, *, is_follow_up: bool = False) -> tuple[Message, ...]:
@@ -65,6 +66,8 @@ def _essence(diagnosis: Diagnosis, *, is_follow_up: bool) -> Iterator[Piece]:
     yield Piece(name="causes", blocks=tuple(_causes(diagnosis)))
     if steps := _steps(diagnosis):
         yield Piece(name="next steps", blocks=(blocks.section(steps),))
+    if runbooks := _runbooks(diagnosis):
+        yield Piece(name="runbooks", blocks=(blocks.context(runbooks),))
     yield Piece(name="what could not be checked", blocks=(blocks.section(_unchecked(diagnosis)),))
     if before := _before(diagnosis):
         yield Piece(name="what changed", blocks=(blocks.section(before),))
@@ -121,6 +124,7 @@ def _cause(rank: int, hypothesis: Hypothesis, own: Finding | None, explained: Se
     lines.append(f"• evidence: {_refs(hypothesis.evidence)}")
     if hypothesis.contradicted_by:
         lines.append(f"• against it: {_refs(hypothesis.contradicted_by)}")
+    lines += [f"• the model speaks against it: {text.escape_line(one, 200)}" for one in hypothesis.doubts[:2]]
     return "\n".join(lines)
 
 
@@ -138,6 +142,13 @@ def _steps(diagnosis: Diagnosis) -> str:
     if (rest := len(steps) - STEPS) > 0:
         lines.append(f"… and {words.count(rest, 'more step')}")
     return "*Next steps* (for people; nothing was changed)\n" + "\n".join(lines)
+
+
+def _runbooks(diagnosis: Diagnosis) -> str:
+    """One line for each; advice from elsewhere, so it stands below the next steps and never among the evidence."""
+    shown = diagnosis.runbooks[:RUNBOOKS]
+    lines = [f"{text.link(one.url, one.title, 100)} · {text.escape_line(one.why, 120)}" for one in shown]
+    return "\n".join(["📖 *Runbooks*", *lines]) if lines else ""
 
 
 def _unchecked(diagnosis: Diagnosis) -> str:
@@ -176,6 +187,8 @@ def _footer(diagnosis: Diagnosis) -> str:
     if usage.model_calls:
         tokens = usage.input_tokens + usage.output_tokens
         parts += [words.count(usage.model_calls, "model call"), f"{tokens:,} tokens", f"${usage.usd:.2f}"]
+    if cached := usage.quality.cached:
+        parts.append(f"{words.count(cached, 'answer')} of the model from before")
     return f"Session {text.escape_line(diagnosis.session_id, 100)} · {' · '.join(parts)}"
 
 

@@ -128,7 +128,8 @@ CASES: tuple[Shown, ...] = (
         ),
         entity=CART,
         twin={"0/status/initContainerStatuses/0/state": {"terminated": ended(0, "Completed")}},
-        alarm={"0/status/initContainerStatuses/0": status("migrate", state=WELL)},
+        # Still in its usual time.
+        alarm={"0/status/initContainerStatuses/0": status("migrate", state={"running": {"startedAt": ago(4)}})},
     ),
     Shown(
         cause="sidecar-not-ready",

@@ -109,7 +109,9 @@ def test_a_job_that_gave_up_failed_for_its_exit() -> None:
     [
         ('failed to resolve reference "r.test/cart:9": r.test/cart:9: not found', "image-not-found"),
         ("manifest for cart:9 not found: manifest unknown", "image-not-found"),
-        ("pull access denied for cart, repository does not exist or may require authorization", "image-auth-failed"),
+        # Nobody logs in here: then it is not the login that is wrong.
+        ("pull access denied for cart, repository does not exist or may require authorization", "image-not-found"),
+        ("unexpected status: 401 Unauthorized", "image-auth-failed"),
         ("no basic auth credentials", "image-auth-failed"),
         ("dial tcp 10.0.0.1:443: i/o timeout", "registry-unreachable"),
         ("x509: certificate signed by unknown authority", "registry-unreachable"),

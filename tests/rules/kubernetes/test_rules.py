@@ -6,13 +6,17 @@ from agents.causes import Checked, catalogue, rules, run
 from agents.rules import kubernetes
 from agents.scene import Scene
 from tests.rules.builders import ago, scene
+from tests.rules.kubernetes.advice_cases import CASES as ADVICE
 from tests.rules.kubernetes.cases import Change, Shown, changed
+from tests.rules.kubernetes.machine_cases import CASES as MACHINES
 from tests.rules.kubernetes.object_cases import CASES as OBJECTS
+from tests.rules.kubernetes.operator_cases import CASES as OPERATORS
 from tests.rules.kubernetes.platform_cases import CASES as PLATFORM
 from tests.rules.kubernetes.pod_cases import CASES as PODS
+from tests.rules.kubernetes.route_cases import CASES as ROUTES
 from tools.evidence import Evidence, Outcome
 
-ALL = {each.cause: each for each in (*PODS, *OBJECTS, *PLATFORM)}
+ALL = {each.cause: each for each in (*PODS, *OBJECTS, *PLATFORM, *OPERATORS, *MACHINES, *ROUTES, *ADVICE)}
 EVERY = pytest.mark.parametrize("shown", ALL.values(), ids=list(ALL))
 
 
