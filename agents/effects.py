@@ -121,6 +121,8 @@ TABLE: tuple[Row, ...] = (
         _ENDING,
     ),
     Row("probe-*", "liveness-killing readiness-failing " + _ENDING),
+    # Who is killed before it can answer answers late: that its probe times out is how this shows.
+    Row("startup-too-short", "probe-timeout"),
     # What a process lacks, by its own words: it says why it ended
     Row(
         "setting-missing config-invalid file-missing module-missing file-permission-denied volume-read-only "
@@ -265,7 +267,7 @@ TABLE: tuple[Row, ...] = (
         Reach.CALLEES,
     ),
     # A change explains the first new symptom on what was changed; the causes it brought stand beside it, not under it.
-    Row("recent-change", "crash-loop restart-storm cpu-saturated replicas-unavailable auth-failing " + _BAD_REQUESTS),
+    Row("recent-change", "crash-loop restart-storm cpu-saturated replicas-unavailable " + _BAD_REQUESTS),
 )
 
 

@@ -9,8 +9,10 @@ from tools.redacting.names import Strength, strength
 
 _PAIR = re.compile(
     # `name: X`, `"name": "X",`, `key="X"`, `{Name:X,`; then the same of the value.
-    r"(?i)(?<![\w.$-])(?:name|key)(?:\\{0,3}[\"'])?\s{0,5}[:=]\s{0,5}\\{0,3}[\"']?(?P<name>[\w.-]{2,80}+)"
-    r"(?:\\{0,3}[\"'])?,?\s{0,40}\\{0,3}[\"']?value(?:\\{0,3}[\"'])?\s{0,5}[:=][ \t]{0,5}"
+    # The lookbehind stands behind the first letter, so that the search can leap from one such letter to the next.
+    r"[nNkK](?<![\w.$-][nNkK])(?:(?<=[nN])[aA][mM][eE]|(?<=[kK])[eE][yY])"
+    r"(?:\\{0,3}[\"'])?\s{0,5}[:=]\s{0,5}\\{0,3}[\"']?(?P<name>[\w.-]{2,80}+)"
+    r"(?:\\{0,3}[\"'])?,?\s{0,40}\\{0,3}[\"']?(?i:value)(?:\\{0,3}[\"'])?\s{0,5}[:=][ \t]{0,5}"
     r"(?:(?P<quote>\\{0,3}[\"'])(?P<quoted>[^\"'\x00]{4,4096}?)(?P=quote)|(?P<bare>[^\s\"'`,{}\x00<>]{4,2048}))"
 )
 

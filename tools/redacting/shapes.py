@@ -248,10 +248,15 @@ def compiled(form: str) -> re.Pattern[str]:
 
 def _occurs(signs: Sequence[str], text: str, lower: str) -> bool:
     # No generator expression: this is asked thirty times of each text. One in lower case also finds itself as it is.
-    for sign in signs:  # noqa: SIM110
-        if sign in (lower if sign.islower() else text):
+    for sign, folds in _folding(signs):  # noqa: SIM110
+        if sign in (lower if folds else text):
             return True
     return False
+
+
+@cache
+def _folding(signs: Sequence[str]) -> Sequence[tuple[str, bool]]:
+    return tuple((sign, sign.islower()) for sign in signs)
 
 
 _END = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY")

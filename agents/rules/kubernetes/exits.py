@@ -7,6 +7,7 @@ from whenever import TimeDelta
 
 from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
+from agents.logs.traces import crash_of
 from agents.rules.kubernetes.readings import (
     Container,
     by_workload,
@@ -29,7 +30,8 @@ RESTARTS = 3
 STORM = TimeDelta(minutes=10)
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 """Ends of containers whose process never ran: the runtime refused it."""
-SIGNALS = {126, 127, 134, 137, 139, 143}
+ABORTED = 134
+SIGNALS = {126, 127, ABORTED, 137, 139, 143}
 """Exit codes with a meaning of their own: command, abort, kill, fault, terminate."""
 NO_COMMAND = re.compile(
     r"executable file not found|exec: \S+: (?:no such file|stat|permission denied)|command not found", re.IGNORECASE
@@ -277,7 +279,8 @@ def segfault(scene: Scene) -> Iterator[Finding]:
         kind = "segmentation fault" if each.exit_code == 139 else "abort"
         return f"crashed natively: exit code {each.exit_code} ({kind})", f"kubectl rollout undo {target(workload)}"
 
-    yield from _findings(scene, segfault, _crashed(scene, lambda code: code in (139, 134)), say)
+    found = (each for each in _crashed(scene, lambda code: code in (139, ABORTED)) if not _threw(scene, each))
+    yield from _findings(scene, segfault, found, say)
 
 
 @rule(
@@ -291,8 +294,9 @@ def segfault(scene: Scene) -> Iterator[Finding]:
 def app_exits(scene: Scene) -> Iterator[Finding]:
     found = (
         each
-        for each in _crashed(scene, lambda code: code > 0 and code not in SIGNALS)
-        if text(each.ended, "reason") not in {"OOMKilled", *NOT_STARTED}
+        for each in _crashed(scene, lambda code: code > 0 and (code not in SIGNALS or code == ABORTED))
+        if (each.exit_code != ABORTED or _threw(scene, each))
+        and text(each.ended, "reason") not in {"OOMKilled", *NOT_STARTED}
         and not _is_retried_job(scene, each)
         and not NO_COMMAND.search(each.words)
         and not EXEC_FORMAT.search(each.words)
@@ -306,6 +310,15 @@ def app_exits(scene: Scene) -> Iterator[Finding]:
         return f"ends with exit code {each.exit_code} after {each.restarts} restarts{words}", _previous_log(each)
 
     yield from _findings(scene, app_exits, found, say)
+
+
+def _threw(scene: Scene, each: Container) -> bool:
+    """Whether it aborted over an exception of its own language, as .NET does with one that nobody caught."""
+    if each.exit_code != ABORTED:
+        return False
+    ends = ("\n".join(log.lines[-LAST_LINES:]) for log in scene.logs_of(each.pod) if _is_of(log, each))
+    crashes = filter(None, map(crash_of, ends))
+    return any(crash.language != "native" for crash in crashes)
 
 
 def _last_line(scene: Scene, each: Container) -> str:

@@ -31,6 +31,8 @@ TIMEOUTS = 3
 _KIND = re.compile(r"^(?P<kind>readiness|liveness|startup) probe (?:failed|errored)", re.IGNORECASE)
 _STATUS = re.compile(r"statuscode: (\d{3})")
 _REFUSED = re.compile(r"connection refused", re.IGNORECASE)
+_NO_CONNECTION = re.compile(r"failed to connect service")
+"""How the kubelet tells that nobody took a gRPC probe's connection; refused or lost, it says "deadline exceeded"."""
 _TIMED_OUT = re.compile(r"deadline exceeded|Client\.Timeout|timed out|timeout", re.IGNORECASE)
 _LISTENS = re.compile(
     r"(?:listen\w*|serving|started|bound|running|port)\b[^\n]{0,60}?(?:[:\s])(\d{2,5})\b", re.IGNORECASE
@@ -245,11 +247,16 @@ def probe_port_mismatch(scene: Scene) -> Iterator[Finding]:
 def _misported(scene: Scene) -> Iterator[Failure]:
     for each in failures(scene):
         named = isinstance(each.port, str)
-        if each.port is None or not (named or _REFUSED.search(each.event.message)):
+        if each.port is None or not (named or _REFUSED.search(each.event.message) or _is_grpc_elsewhere(each)):
             continue
         heard = {port for port, _ in _listening(scene, each.pod)}
         if _is_undeclared(each) or (heard and not named and str(each.port) not in heard):
             yield each
+
+
+def _is_grpc_elsewhere(each: Failure) -> bool:
+    """Whether a gRPC probe found nobody, at a port that the container does not declare."""
+    return bool(_NO_CONNECTION.search(each.event.message)) and _is_undeclared(each)
 
 
 def _is_undeclared(each: Failure) -> bool:
@@ -302,7 +309,11 @@ def probe_path_wrong(scene: Scene) -> Iterator[Finding]:
     remediation="Raise the probe's time-out, or give the container more CPU.",
 )
 def probe_timeout(scene: Scene) -> Iterator[Finding]:
-    found = [each for each in failures(scene) if each.event.count >= TIMEOUTS and _TIMED_OUT.search(each.event.message)]
+    found = [
+        each
+        for each in failures(scene)
+        if each.event.count >= TIMEOUTS and _TIMED_OUT.search(each.event.message) and not _is_grpc_elsewhere(each)
+    ]
 
     def say(each: Failure) -> tuple[str, str]:
         limit = number(each.probe, "timeoutSeconds") or 1

@@ -344,3 +344,26 @@ def test_a_container_that_the_runtime_never_ran_is_no_error_of_the_application()
     assert causes(scene(mount)) == {"container-create-error"}
     command = crashing(128, "StartError", message='exec: "serve": executable file not found in $PATH')
     assert causes(scene(command)) == {"command-not-found"}
+
+
+UNCAUGHT = "Unhandled exception. Store.ConnectionException: refused\n   at Cart.Store.Open() in Store.cs:line 9"
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [(UNCAUGHT, "app-exits"), ("*** stack smashing detected ***: terminated", "segfault"), ("", "segfault")],
+    ids=["an exception", "a fault", "silence"],
+)
+def test_a_process_that_aborts_over_an_exception_did_not_crash_natively(words: str, cause: str) -> None:
+    one = crashing(134)
+    found = causes(scene(one, looks=[log(one["metadata"]["name"], words, previous=True)]))
+    assert found & {"app-exits", "segfault"} == {cause}
+
+
+def test_a_grpc_probe_that_finds_nobody_asks_a_wrong_port_where_the_container_has_another() -> None:
+    said = (
+        'Liveness probe failed: timeout: failed to connect service "10.0.0.7:90" within 1s: context deadline exceeded'
+    )
+    for port, cause in ((9090, "probe-port-mismatch"), (8080, "probe-timeout")):
+        here = scene(*probed(said, {"grpc": {"port": port}}, "liveness"))
+        assert causes(here) & {"probe-port-mismatch", "probe-timeout"} == {cause}
