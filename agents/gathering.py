@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 from whenever import Instant, TimeDelta
 
@@ -51,36 +51,11 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "storage": ("PersistentVolumeClaim", "PersistentVolume", "StorageClass"),
     "workloads": ("Job", "CronJob", "ResourceQuota", "LimitRange", "ServiceAccount", "HorizontalPodAutoscaler"),
     "nodes": (),
-    "configuration": ("ConfigMap", "Secret", "ServiceAccount", "Role", "ClusterRole", "Certificate"),
-    "autoscaling": ("HorizontalPodAutoscaler", "PodDisruptionBudget", "ScaledObject"),
-    "control-plane": (
-        "MutatingWebhookConfiguration",
-        "ValidatingWebhookConfiguration",
-        "APIService",
-        "Namespace",
-        "Lease",
-        "ClusterServiceVersion",
-        "Subscription",
-        "InstallPlan",
-        "ClusterExtension",
-        "CatalogSource",
-        "ClusterCatalog",
-        "OperatorGroup",
-    ),
+    "configuration": ("ConfigMap", "Secret", "ServiceAccount"),
+    "autoscaling": ("HorizontalPodAutoscaler", "PodDisruptionBudget"),
+    "control-plane": ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "APIService", "Namespace"),
     "services": ("EndpointSlice", "Endpoints", "NetworkPolicy", "ConfigMap"),
-    "ingress": (
-        "Ingress",
-        "IngressClass",
-        "Secret",
-        "EndpointSlice",
-        "GatewayClass",
-        "Gateway",
-        "HTTPRoute",
-        "GRPCRoute",
-        "TLSRoute",
-        "TCPRoute",
-        "UDPRoute",
-    ),
+    "ingress": ("Ingress", "IngressClass", "Secret", "EndpointSlice"),
     "network": ("Ingress", "NetworkPolicy", "ConfigMap"),
     "applications": ("ConfigMap",),
     "mongodb": ("PersistentVolumeClaim",),
@@ -88,12 +63,16 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "redis": ("PersistentVolumeClaim",),
     "resources": ("PersistentVolumeClaim",),
 }
-_CUSTOM = frozenset((
-    "Certificate", "ScaledObject", "ClusterServiceVersion", "Subscription", "InstallPlan", "ClusterExtension",
-    "CatalogSource", "ClusterCatalog", "OperatorGroup", "GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute",
-    "TCPRoute", "UDPRoute",
-))  # fmt: skip
-"""Kinds that a cluster serves only where somebody added them; where nobody did, there are none to look at."""
+_WHERE_SERVED: Mapping[str, tuple[str, ...]] = {
+    "configuration": ("Role", "ClusterRole", "Certificate"),
+    "autoscaling": ("ScaledObject",),
+    "control-plane": (
+        "Lease", "ClusterServiceVersion", "Subscription", "InstallPlan", "ClusterExtension", "CatalogSource",
+        "ClusterCatalog", "OperatorGroup",
+    ),
+    "ingress": ("GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"),
+}  # fmt: skip
+"""Kinds that are there only where somebody added them, or that few recordings hold: asked for where they are served."""
 SYSTEM = "kube-system"
 _OF_SYSTEM = ("Pod", "Deployment", "DaemonSet", "ReplicaSet", "Service", "Lease")
 _NODE_SIGNALS = (
@@ -131,17 +110,12 @@ _Call = tuple[str, Mapping[str, Any]]
 
 async def _all(look: Look, calls: Iterable[_Call]) -> tuple[Evidence, ...]:
     async with asyncio.TaskGroup() as group:
-        tasks = [(args, group.create_task(_one(look, name, args))) for name, args in _distinct(calls)]
-    return tuple(task.result() for args, task in tasks if not _is_nowhere(args, task.result()))
+        tasks = [group.create_task(_one(look, name, args)) for name, args in _distinct(calls)]
+    return tuple(task.result() for task in tasks)
 
 
 async def _one(look: Look, name: str, args: Mapping[str, Any]) -> Evidence:
     return await look(name, args)
-
-
-def _is_nowhere(args: Mapping[str, Any], evidence: Evidence) -> bool:
-    """Whether it says only that nobody added that kind to the cluster: no gap in what was to be seen."""
-    return args.get("kind") in _CUSTOM and evidence.outcome is Outcome.NO_SOURCE
 
 
 def _distinct(calls: Iterable[_Call]) -> list[_Call]:
@@ -213,6 +187,8 @@ def _kubernetes(world: World, areas: frozenset[str], namespaces: Sequence[str | 
     for kind in kinds:
         for namespace in [None] if kind in _EVERYWHERE else namespaces:
             yield "kubernetes.objects", _given(kind=kind, namespace=namespace)
+    if perhaps := dict.fromkeys(kind for area in sorted(areas) for kind in _WHERE_SERVED.get(area, ())):
+        yield "kubernetes.kinds", {"kinds": [*perhaps]}
 
 
 def _platform(namespaces: Sequence[str | None]) -> Iterator[_Call]:
@@ -221,6 +197,14 @@ def _platform(namespaces: Sequence[str | None]) -> Iterator[_Call]:
         for kind in _OF_SYSTEM:
             yield "kubernetes.objects", {"kind": kind, "namespace": SYSTEM}
         yield "kubernetes.events", {"namespace": SYSTEM, "minutes": 60}
+
+
+def _where_served(case: Case, seen: Sequence[Evidence]) -> Iterator[_Call]:
+    for look in seen:
+        if look.tool == "kubernetes.kinds" and not look.is_gap:
+            for kind in map(str, cast("list[object]", look.data or [])):
+                for namespace in [None] if kind in _EVERYWHERE else _namespaces(case):
+                    yield "kubernetes.objects", _given(kind=kind, namespace=namespace)
 
 
 def _namespaces(case: Case) -> list[str | None]:
@@ -301,6 +285,7 @@ def _incomplete(world: World) -> Iterator[Evidence]:
 def _second(case: Case, areas: frozenset[str], world: World, seen: Sequence[Evidence]) -> Iterator[_Call]:
     if world.cluster is not None:
         yield from _container_logs(case, seen)
+        yield from _where_served(case, seen)
     if world.logs is not None:
         for namespace in _namespaces(case):
             # Two stretches, or the newest lines alone would fill the room and nobody could say what is new.

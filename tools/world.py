@@ -30,6 +30,10 @@ class Cluster(Protocol):
         """
         ...
 
+    async def serves(self, kind: str) -> bool:
+        """Whether there is such a kind; of one that a cluster does not serve there are no objects."""
+        ...
+
     async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
         """What happens to objects of one kind during some seconds, oldest first.
 

@@ -8,6 +8,7 @@ from agents.causes import Rule
 from agents.finding import TOLD, Finding, Severity
 from agents.scene import Scene, Series
 from agents.signals.changes import Change
+from agents.signals.reading import Reading
 from tools.evidence import Evidence
 
 HINT = 0.1
@@ -19,12 +20,12 @@ def suspected(
 ) -> Iterator[Finding]:
     """The finding that a series and its change suggest; none where they hardly do.
 
-    While somebody says that it is not well, what was out in the window counts, though its last points may be usual.
+    While it is reported and still felt, what was out in the window counts, though its own last points may be usual.
     """
     if strength < HINT:
         return
     series, change = shown
-    is_over = not change.is_now and not scene.case.is_reported
+    is_over = not change.is_now and (not scene.case.is_reported or scene.once(Reading).is_past)
     yield of.finding(
         series.entity,
         f"{summary}{' It is over.' if is_over else ''}",

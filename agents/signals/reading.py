@@ -6,7 +6,7 @@ from functools import cached_property
 
 from agents.explaining import Topology
 from agents.nearness import Near
-from agents.scene import Scene
+from agents.scene import Scene, Series
 from agents.signals.changes import Change, change_of
 from agents.signals.flows import Amounts, Flows
 from agents.signals.lanes import Ruler, likeness
@@ -16,6 +16,9 @@ from tools.entity import Entity
 
 MATTERS = 0.1
 """Share of a caller's added waiting that a callee must have added itself to have a part in it."""
+CALM = 5
+"""Points in a row that are usual before trouble that comes and goes is over: were half of them out, five would be as
+they are by chance once in thirty-two times."""
 _QUANTILE = re.compile(r"client_latency_p(\d\d)_seconds")
 
 
@@ -104,6 +107,16 @@ class Reading:
         )
 
     @cached_property
+    def is_past(self) -> bool:
+        """Whether it showed where it is felt, and has been well there for longer than it was ill, in enough points."""
+        rises = [each for place in self.entries for each in self._rises(place)] if self.is_named else []
+        return bool(rises) and all(self._is_calm(series, change) for series, change in rises)
+
+    def _is_calm(self, series: Series, change: Change) -> bool:
+        since = [at for at, _ in series.points if at > change.last_at]
+        return len(since) >= CALM and since[-1] - change.last_at > change.last_at - change.began_at
+
+    @cached_property
     def delay_shares(self) -> Mapping[Entity, float]:
         """Of the added time."""
         return self.shares(self.flows.delays, Family.LATENCY)
@@ -182,14 +195,16 @@ class Reading:
 
     def _surest(self, place: Entity, family: Family) -> float:
         """The certainty of the surest rise in that family at any part of the node."""
-        parts = self.flows.nodes[place].series
-        rises = (
-            change.certainty
-            for entity, known in parts.items()
-            for name in known
-            if gauge(name).family is family and (change := self.changes.get((entity, name))) and change.away > 0
-        )
-        return max(rises, default=0.0)
+        return max((change.certainty for _, change in self._rises(place, family)), default=0.0)
+
+    def _rises(self, place: Entity, *families: Family) -> Iterator[tuple[Series, Change]]:
+        """What rose at any part of the node; of latency and errors unless families are given."""
+        wanted = families or (Family.LATENCY, Family.ERRORS)
+        for entity, known in self.flows.nodes[place].series.items():
+            for name, series in known.items():
+                change = self.changes.get((entity, name))
+                if change and change.away > 0 and gauge(name).family in wanted:
+                    yield series, change
 
     def _explains(self, place: Entity, seen: Mapping[tuple[Entity, str], float]) -> float:
         both = either = 0.0

@@ -15,6 +15,7 @@ from tools.kubernetes.events import EventsArgs, events
 from tools.kubernetes.live import LiveCluster
 from tools.kubernetes.objects import ObjectsArgs, objects
 from tools.kubernetes.rollouts import RolloutArgs, rollout_history
+from tools.kubernetes.served import KindsArgs, kinds
 from tools.world import World
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -42,6 +43,12 @@ async def test_objects_come_with_their_kind_and_those_that_complain_come_first(
     assert reading.query == f"kubectl get pods -n {namespace} -o yaml"
     first = reading.text.splitlines()[1]
     assert first.startswith(f"{namespace}/cart-2 0/1 CrashLoopBackOff restarts=7 last cart: OOMKilled(137)")
+
+
+async def test_which_kinds_are_served_is_told_without_a_look_at_any_object(cluster: LiveCluster) -> None:
+    reading = await kinds.run(world(cluster), KindsArgs(kinds=("po", "Lease", "Gateway", "ScaledObject", "lease")))
+    assert reading.data == ["Pod", "Lease"]
+    assert reading.text == "served: Pod, Lease\nnot served: Gateway, ScaledObject"
 
 
 async def test_a_long_list_is_read_page_by_page(

@@ -11,9 +11,11 @@ from agents.finding import Finding, Severity
 from agents.health import Verdict
 from agents.ranking import rank
 from agents.report import Edge
+from agents.rules import origins
+from agents.scene import Scene
 from agents.verdict import decide
 from tests.conclusion.builders import alert, case, context, edges, finding, found, near, symptom
-from tests.rules.looks import calls, series, signals, world
+from tests.rules.looks import calls, moved, series, signals, world
 
 WEB, CART, PAY = (f"service/shop/{name}" for name in ("web", "cart", "pay"))
 LINKS = edges((CART, WEB, "calls"), (PAY, WEB, "calls"))
@@ -106,3 +108,12 @@ def test_whatever_is_measured_no_rule_raises_and_none_is_sure(
     assert not any(
         each.confidence is Confidence.CONFIRMED and (each.cause, each.entity) in inferred for each in hypotheses
     )
+
+
+def test_reported_trouble_is_over_when_it_was_well_for_longer_than_it_was_ill_where_it_is_felt() -> None:
+    for back, severity in ((20, Severity.INFO), (10, Severity.WARNING)):
+        look = signals(moved(WEB, "latency_p95_seconds", 0.1, 0.9, back=back))
+        reported = replace(world(look, about=[WEB]).case, alerts=SLOW.alerts)
+        (told,) = run([origins.self_time_high], Scene.of(reported, [look])).findings
+        assert told.severity is severity
+        assert told.summary.endswith("It is over.") is (severity is Severity.INFO)

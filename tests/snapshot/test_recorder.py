@@ -38,6 +38,9 @@ class Cluster:
             raise found
         return found
 
+    async def serves(self, kind: str) -> bool:
+        return kind in self._objects
+
     async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
         raise AssertionError((kind, namespace, seconds))
 

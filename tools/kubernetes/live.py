@@ -59,6 +59,14 @@ class LiveCluster:
         async with self._served(kind) as resource:
             return (await self._list(resource, _segment(namespace)))[0]
 
+    async def serves(self, kind: str) -> bool:
+        """Whether any group of the API server serves the kind."""
+        try:
+            await self._discovery.find(canonical(kind))
+        except ToolNoSource:
+            return False
+        return True
+
     async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
         """What happens to objects of one kind: lists them, then follows what the server tells from there on."""
         async with self._served(kind) as resource:

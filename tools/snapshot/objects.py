@@ -113,6 +113,11 @@ class Objects:
             raise ToolNoSource(f"nothing of namespace {namespace!r} was captured in this snapshot, only of: {known}")
         return chosen
 
+    def holds(self, kind: str) -> bool:
+        """Whether a kind was captured, be it that there were none of it."""
+        word = kind.partition(".")[0].lower()
+        return word in self._words or bool(self._empty & {word, plural(word)})
+
     def newest(self) -> str | None:
         """The newest time at which anything was observed, as written."""
         times = (
@@ -135,6 +140,10 @@ class SnapshotCluster:
     async def objects(self, kind: str, namespace: str | None) -> Sequence[Object]:
         """All captured objects of one kind."""
         return self._objects.of(kind, namespace)
+
+    async def serves(self, kind: str) -> bool:
+        """Whether the kind was captured."""
+        return self._objects.holds(kind)
 
     async def watch(self, kind: str, namespace: str | None, seconds: float) -> Sequence[Mapping[str, Any]]:
         """Nothing happens in a recording, which does not mean that nothing happened."""
