@@ -159,7 +159,8 @@ TABLE: tuple[Row, ...] = (
     # Whom a caller cannot look up it calls silent, and whoever it is has no part in that.
     Row("dns-*", "dependency-failing calls-failing callee-missing", Reach.CALLEES),
     Row(
-        "webhook-* apiservice-unavailable api-server-errors etcd-slow controller-down control-plane-pod-down",
+        "webhook-* apiservice-unavailable api-server-errors api-throttled etcd-slow controller-down "
+        "control-plane-pod-down",
         "replica-create-failed hpa-metrics-missing namespace-terminating pod-pending",
         Reach.CLUSTER,
     ),

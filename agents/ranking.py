@@ -36,6 +36,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "cpu-saturated": ("cpu",),
     "memory-near-limit": ("memory",),
     "disk-full": ("disk", "filesystem", "storage"),
+    "volume-full": ("volume", "disk", "storage"),
     "crash-loop": ("crash", "restart"),
     "pod-pending": ("pending", "unschedulable"),
 }

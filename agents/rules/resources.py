@@ -8,6 +8,7 @@ from agents.causes import Rule, rule
 from agents.finding import Finding, Role, Severity
 from agents.objects import items, mapping, text
 from agents.rules.standing import near_of
+from agents.rules.volumes import CLAIM
 from agents.scene import Scene, Series
 from tools.entity import Entity
 from tools.evidence import Evidence
@@ -198,7 +199,7 @@ def _filling(series: Series, full: float, hours: float) -> str:
 )
 def disk_full(scene: Scene) -> Iterator[Finding]:
     for entity, series in _each(scene, "disk_utilization_ratio"):
-        how = "" if entity.kind in _DATABASES else _filling(series, DISK_FULL, DISK_FULL_HOURS)
+        how = "" if entity.kind in _DATABASES or entity.kind == CLAIM else _filling(series, DISK_FULL, DISK_FULL_HOURS)
         if how:
             severity = Severity.CRITICAL if stands_at(series) > 0.97 else Severity.WARNING
             yield disk_full.finding(entity, f"{entity} {how}.", [scene.cite_series(series)], severity=severity)
@@ -249,7 +250,7 @@ def db_disk_filling(scene: Scene) -> Iterator[Finding]:
 )
 def inodes_full(scene: Scene) -> Iterator[Finding]:
     for entity, series in _each(scene, "inode_utilization_ratio"):
-        if stands_at(series) > INODES_FULL:
+        if entity.kind != CLAIM and stands_at(series) > INODES_FULL:
             summary = f"{entity} has used {stands_at(series):.0%} of its inodes."
             yield inodes_full.finding(entity, summary, [scene.cite_series(series)])
     for entity, record, look in _hosts(scene):

@@ -18,7 +18,7 @@ class KindsArgs(Args):
 async def kinds(world: World, args: KindsArgs) -> Reading:
     """Which of these kinds the cluster serves, or a recording holds.
 
-    Of a custom kind that a cluster does not serve there are no objects; what a recording lacks may just not be captured.
+    Of a custom kind that a cluster does not serve there are no objects; what a recording lacks may not be captured.
     """
     cluster: Cluster = need(world.cluster, "Kubernetes cluster", HINT)
     asked = list(dict.fromkeys(canonical(each) for each in args.kinds))

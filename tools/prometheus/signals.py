@@ -244,6 +244,27 @@ _TABLE: tuple[tuple[str, str, tuple[Query, ...]], ...] = (
     ("pids_utilization_ratio", "ratio", (_node(
         "max by (instance, node) (node_processes_pids / node_processes_max_processes)"
     ),)),
+    ("inode_utilization_ratio", "ratio", (Query(
+        kind="persistentvolumeclaim", labels=("persistentvolumeclaim",),
+        promql="max by (namespace, persistentvolumeclaim)"
+        " (kubelet_volume_stats_inodes_used{$namespace} / kubelet_volume_stats_inodes{$namespace})",
+    ),)),
+    ("api_error_ratio", "ratio", (_service(
+        f'{_BY} (rate(apiserver_request_total{{code=~"5..",$namespace}}[$range]))'
+        f" / {_BY} (rate(apiserver_request_total{{$namespace}}[$range]))"
+    ),)),
+    ("api_throttled_ratio", "ratio", (_service(
+        f'{_BY} (rate(apiserver_request_total{{code="429",$namespace}}[$range]))'
+        f" / {_BY} (rate(apiserver_request_total{{$namespace}}[$range]))"
+    ),)),
+    ("circuit_breakers_open", "breakers", (_service(
+        f'({_BY} (resilience4j_circuitbreaker_state{{state="open",$namespace}}))'
+        f" or ({_BY} (envoy_cluster_circuit_breakers_default_rq_open{{$namespace}}))"
+    ),)),
+    ("attempts_per_request", "attempts", (_service(
+        f"1 + {_BY} (rate(envoy_cluster_upstream_rq_retry{{$namespace}}[$range]))"
+        f" / {_BY} (rate(envoy_cluster_upstream_rq_total{{$namespace}}[$range]))"
+    ),)),
     ("disk_read_bytes_per_second", "bytes/s", (
         _pod_rate("container_fs_reads_bytes_total", _CONTAINERS), _node_rate("node_disk_read_bytes_total"),
     )),
