@@ -1,5 +1,6 @@
 """What a stream gives out and when: nothing that what follows could change, and no less than it can."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -58,7 +59,8 @@ def test_a_lost_stretch_ends_with_its_line_and_the_next_is_there() -> None:
     stream = redacting_stream()
     pieces = ["-----BEGIN PRIVATE KEY-----\n", *["ab" * 5_000] * 33, "ab still lost", " and this\nthe next line\n"]
     given = "".join(map(stream.feed, pieces)) + stream.close()
-    assert "ab" not in given.replace("[redacted:value", "")
+    # A fingerprint is any hexadecimal: what is left beside it counts.
+    assert "ab" not in re.sub(r"\[redacted:value:[0-9a-f]+\]", "", given)
     assert given.endswith("]the next line\n")
     assert given.count("[redacted:value:") == 1
 
