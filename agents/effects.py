@@ -5,7 +5,6 @@ Patterns are as in file names, separated by spaces. A row says what is possible;
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import cache
 
 
@@ -275,15 +274,34 @@ TABLE: tuple[Row, ...] = (
 @cache
 def reach(cause: str, effect: str) -> Reach | None:
     """How far `cause` reaches when it shows as `effect`; `None` when it cannot."""
-    allowed = [row.reach for row in TABLE if _matches(cause, row.causes) and _matches(effect, row.effects)]
+    allowed = [TABLE[each].reach for each in _as_cause(cause) & _as_effect(effect)]
     return max(allowed, key=list(Reach).index, default=None)
 
 
 @cache
 def reaches(cause: str, how: Reach) -> bool:
     """Whether `cause` can reach that far at all."""
-    return any(row.reach is how and _matches(cause, row.causes) for row in TABLE)
+    return any(TABLE[each].reach is how for each in _as_cause(cause))
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a cause is of this name; one `*` in it stands for anything."""
+    head, star, tail = pattern.partition("*")
+    if not star:
+        return name == pattern
+    return len(name) >= len(head) + len(tail) and name.startswith(head) and name.endswith(tail)
+
+
+@cache
+def _as_cause(name: str) -> frozenset[int]:
+    """Places of the rows that it is a cause in."""
+    return frozenset(place for place, row in enumerate(TABLE) if _matches(name, row.causes))
+
+
+@cache
+def _as_effect(name: str) -> frozenset[int]:
+    return frozenset(place for place, row in enumerate(TABLE) if _matches(name, row.effects))
 
 
 def _matches(name: str, patterns: str) -> bool:
-    return any(fnmatchcase(name, each) for each in patterns.split())
+    return any(fits(name, each) for each in patterns.split())

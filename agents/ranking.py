@@ -5,12 +5,12 @@ Confidence comes from here alone: direct and complete evidence confirms, partial
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from whenever import Instant, TimeDelta
 
 from agents.case import Case
 from agents.diagnosis import Confidence, Hypothesis, Remediation
+from agents.effects import fits
 from agents.explaining import SLACK, Explained, Topology, explain, same_thing
 from agents.finding import CauseId, Finding, FindingId, Role, Severity
 from agents.nearness import Distance, Near
@@ -275,7 +275,7 @@ def _is_symptom(finding: Finding) -> bool:
 def _confidence(finding: Finding, scorer: _Scorer, *, contradicted: bool, partial: frozenset[str]) -> Confidence:
     if finding.role is not Role.CAUSE:
         return Confidence.INCONCLUSIVE
-    unproven = any(fnmatchcase(finding.cause, each) for area in partial for each in ABSENCES.get(area, ()))
+    unproven = any(fits(finding.cause, each) for area in partial for each in ABSENCES.get(area, ()))
     joined = scorer.distance(finding) is Distance.JOINED
     if finding.direct and joined and not unproven and not contradicted:
         return Confidence.CONFIRMED
@@ -293,7 +293,7 @@ def _contradictions(finding: Finding, refuting: Sequence[Finding]) -> tuple[Evid
         patterns = REFUTED_BY[other.cause]
         if (
             same_thing(other.entity) == same_thing(finding.entity)
-            and any(fnmatchcase(finding.cause, each) for each in patterns)
+            and any(fits(finding.cause, each) for each in patterns)
             and _is_later(other, finding)
         ):
             against.update((each.id, None) for each in other.evidence)

@@ -5,12 +5,12 @@ Unknown is never healthy: good news needs a look that could have shown trouble. 
 
 import re
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from whenever import TimeDelta
 
 from agents.alert import Alert, AlertStatus
 from agents.case import Case
+from agents.effects import fits
 from agents.explaining import same_thing
 from agents.finding import Finding, Role, Severity
 from agents.health import Verdict
@@ -163,4 +163,4 @@ def _was_trouble(finding: Finding) -> bool:
 
 
 def _is_intended(finding: Finding) -> bool:
-    return any(fnmatchcase(finding.cause, each) for each in INTENDED)
+    return any(fits(finding.cause, each) for each in INTENDED)
