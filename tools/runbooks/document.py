@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import yaml
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 LONGEST_FRONT_MATTER = 10_000
 """Characters; what is longer is no front matter but a document that begins with a rule."""
@@ -23,7 +26,6 @@ _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _TAG = re.compile(r"<[^<>]*>|<!--.*?-->", re.DOTALL)
 _LINK_KEYS = ("url", "link", "source", "permalink", "canonical")
-_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": 20}).enable("table")
 
 
 class Part(StrEnum):
@@ -83,7 +85,7 @@ def parse(text: str, *, id: str, base_url: str = "", path: str | None = None) ->
     """
     path = id if path is None else path
     front, body = _front(text)
-    tokens = _MARKDOWN.parse(body)
+    tokens = _markdown().parse(body)
     heading, linked = _first_heading(tokens)
     passages = tuple(_passages(tokens))
     named = [front.get("title"), heading, PurePosixPath(path).stem]
@@ -113,7 +115,15 @@ def _front(text: str) -> tuple[Mapping[str, Any], str]:
     return (cast("Mapping[str, Any]", front) if isinstance(front, dict) else {}), text[found.end() :]
 
 
-def _first_heading(tokens: list[Token]) -> tuple[str, str]:
+@cache
+def _markdown() -> "MarkdownIt":
+    # Imported late: whoever has no runbooks need not pay for it.
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"maxNesting": 20}).enable("table")
+
+
+def _first_heading(tokens: list["Token"]) -> tuple[str, str]:
     """The text of the first heading of the first level, and where it links to."""
     for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.tag == "h1":
@@ -122,7 +132,7 @@ def _first_heading(tokens: list[Token]) -> tuple[str, str]:
     return "", ""
 
 
-def _passages(tokens: list[Token]) -> Iterator[Passage]:
+def _passages(tokens: list["Token"]) -> Iterator[Passage]:
     """Text block by block. What stands before the first section tells what the runbook is about."""
     part, is_heading = Part.SYMPTOMS, ""
     for token in tokens:
@@ -148,7 +158,7 @@ def _part(heading: str) -> Part:
     return next((part for part, form in _HEADINGS.items() if form.search(heading)), Part.REST)
 
 
-def _said(token: Token) -> str:
+def _said(token: "Token") -> str:
     """What a reader sees of a token: no addresses, no tags."""
     if token.type == "inline":
         shown = (" " if each.type.endswith("break") else each.content for each in token.children or ())
