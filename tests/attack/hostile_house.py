@@ -270,13 +270,21 @@ async def _pressed(
     closing = {str(card["ts"]) for room, card in cards if room in ended}
 
     def are_closed() -> bool:
-        now = _cards(rooms, threads)
-        return not any(_is_open(card) for _, card in now if str(card["ts"]) in closing)
+        # Cases share rooms, and the alerts of the others go on: only the cards of threads that are over must close.
+        over = {(room, root) for room, root in threads if room in ended and _is_over(rooms, room, root)}
+        waits = (card for room, card in _cards(rooms, threads) if (room, card["thread_ts"]) in over)
+        return {room for room, _ in over} == ended and not any(
+            _is_open(card) for card in waits if str(card["ts"]) in closing
+        )
 
     try:
         await rooms.workspace.until(are_closed, timeout_s=PATIENCE_S)
     except TimeoutError as error:
         raise TimeoutError("cards stay open though their alerts are over") from error
+
+
+def _is_over(rooms: Rooms, room: str, root: str) -> bool:
+    return "resolved" in str(rooms.workspace.thread(room, root)[0]["text"])
 
 
 def _is_open(card: Mapping[str, Any]) -> bool:
